@@ -1,0 +1,3 @@
+"""Onefold: one record of every customer, person and account, put to work."""
+
+__version__ = "0.1.0"

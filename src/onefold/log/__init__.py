@@ -1,0 +1,22 @@
+"""The append-only log: every fact, in commit order.
+
+One row is one request (or one CRM change) with its items as sent, compressed. `append` is the only
+way in: it takes one transaction-level lock and then the sequence numbers, as the last step before
+the caller commits, so that a lower number can never commit after a higher one.
+"""
+
+from onefold.log.model import Row, pack, unpack
+from onefold.log.store import (
+    append,
+    append_facts,
+    checkpoint,
+    fetch,
+    head,
+    read,
+    save_checkpoint,
+)
+
+__all__ = [
+    "Row", "append", "append_facts", "checkpoint", "fetch", "head", "pack", "read",
+    "save_checkpoint", "unpack",
+]  # fmt: skip

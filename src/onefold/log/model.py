@@ -1,0 +1,49 @@
+"""What a log row holds.
+
+The body is zstd over JSON: an envelope as the Segment spec has it,
+`{"batch": [item, …], "sentAt"?, "context"?, "integrations"?, "type"?}`. `type` is the kind for items
+that carry none (they came by `/v1/track` and its like). Items are kept byte for byte as sent.
+"""
+
+from typing import Any
+
+import msgspec
+import zstandard
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A row of the log. `seq` is 0 until it is appended; `body` is packed."""
+
+    source_id: int
+    category: str
+    received_ms: int
+    items: int
+    body: bytes
+    seq: int = 0
+
+
+class Envelope(msgspec.Struct):
+    """A row's body, decoded one level deep: items stay bytes.
+
+    Envelope fields of the wrong type are the sender's fault and are treated as absent, so that no
+    item is lost over them; hence `Any`.
+    """
+
+    batch: list[msgspec.Raw]
+    sentAt: Any = None
+    context: Any = None
+    integrations: Any = None
+    type: Any = None
+
+
+_envelope = msgspec.json.Decoder(Envelope)
+
+
+def pack(envelope: bytes) -> bytes:
+    """Compress an envelope's JSON for a row's body."""
+    return zstandard.ZstdCompressor(level=1).compress(envelope)
+
+
+def unpack(body: bytes) -> Envelope:
+    """Decode a row's body. Items are `msgspec.Raw` over the decompressed buffer."""
+    return _envelope.decode(zstandard.ZstdDecompressor().decompress(body))

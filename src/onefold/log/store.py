@@ -1,0 +1,119 @@
+"""The log's only SQL."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from onefold.kernel import facts, limits
+from onefold.log import model
+from onefold.storage import Connection
+
+# Held from the append to the end of the transaction: sequence numbers commit in order.
+LOCK_KEY = 724002
+
+LOCK = "SELECT pg_advisory_xact_lock(%s)"
+INSERT = """
+INSERT INTO log (seq, source_id, category, received_ms, items, body)
+SELECT nextval('log_seq'), source_id, category, received_ms, items, body
+FROM unnest(%s::int[], %s::text[], %s::bigint[], %s::int[], %s::bytea[])
+  AS t (source_id, category, received_ms, items, body)
+RETURNING seq
+"""
+READ = """
+SELECT source_id, category, received_ms, items, body, seq
+FROM log WHERE seq > %s ORDER BY seq LIMIT %s
+"""
+FETCH = "SELECT source_id, category, received_ms, items, body, seq FROM log WHERE seq = ANY(%s)"
+HEAD = "SELECT coalesce(max(seq), 0) FROM log"
+CHECKPOINT = "SELECT seq FROM checkpoint WHERE name = %s"
+SAVE_CHECKPOINT = """
+INSERT INTO checkpoint (name, seq, updated_ms) VALUES (%s, %s, %s)
+ON CONFLICT (name) DO UPDATE SET seq = excluded.seq, updated_ms = excluded.updated_ms
+"""
+
+
+def append(conn: Connection, rows: Sequence[model.Row]) -> list[int]:
+    """Append rows and return their sequence numbers, in order.
+
+    Must be the last statement of the caller's transaction before its commit: every other appender
+    waits from here on.
+    """
+    with conn.pipeline():
+        conn.execute(LOCK, (LOCK_KEY,))
+        cursor = conn.execute(
+            INSERT,
+            (
+                [r.source_id for r in rows],
+                [r.category for r in rows],
+                [r.received_ms for r in rows],
+                [r.items for r in rows],
+                [r.body for r in rows],
+            ),
+            binary=True,
+        )
+    return [seq for (seq,) in cursor]
+
+
+def append_facts(
+    conn: Connection, category: str, items: Sequence[dict[str, Any]], received_ms: int
+) -> list[int]:
+    """Append facts of our own (CRM changes, deliveries) as Segment-spec items.
+
+    The same rule holds as for `append`: last before the commit. Returns the positions.
+    """
+    if not items:
+        return []
+    body = model.pack(msgspec.json.encode({"batch": items}))
+    row = model.Row(
+        source_id=0, category=category, received_ms=received_ms, items=len(items), body=body
+    )
+    (seq,) = append(conn, [row])
+    return [facts.position(seq, i) for i in range(len(items))]
+
+
+def read(conn: Connection, after_seq: int, rows_max: int = 1_000) -> list[model.Row]:
+    """Rows after `after_seq` in order: whole rows, at least one, up to the micro-batch limits."""
+    out: list[model.Row] = []
+    items = size = 0
+    with conn.cursor(binary=True) as cursor:
+        for record in cursor.stream(READ, (after_seq, rows_max)):
+            row = model.Row(*record)
+            items += row.items
+            size += len(row.body)
+            if out and (items > limits.batch_events_max or size > limits.batch_bytes_max):
+                break
+            out.append(row)
+    return out
+
+
+def fetch(conn: Connection, positions: Iterable[int]) -> dict[int, tuple[model.Row, model.Envelope, bytes]]:
+    """Items by position: the row, its envelope (for context and sentAt) and the item's bytes."""
+    wanted: dict[int, list[int]] = {}
+    for pos in positions:
+        seq, index = facts.split_position(pos)
+        wanted.setdefault(seq, []).append(index)
+    out = {}
+    for record in conn.execute(FETCH, (list(wanted),), binary=True):
+        row = model.Row(*record)
+        envelope = model.unpack(row.body)
+        for index in wanted[row.seq]:
+            out[facts.position(row.seq, index)] = (row, envelope, bytes(envelope.batch[index]))
+    return out
+
+
+def head(conn: Connection) -> int:
+    """The newest committed sequence number, 0 for an empty log."""
+    row = conn.execute(HEAD).fetchone()
+    return int(row[0]) if row else 0
+
+
+def checkpoint(conn: Connection, name: str) -> int:
+    """How far the reader `name` has come: the last sequence number wholly processed."""
+    row = conn.execute(CHECKPOINT, (name,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def save_checkpoint(conn: Connection, name: str, seq: int, now_ms: int) -> None:
+    """Move the reader on, in the transaction that holds what the batch changed."""
+    conn.execute(SAVE_CHECKPOINT, (name, seq, now_ms))

@@ -1,0 +1,69 @@
+"""Shared fixtures: a real PostgreSQL, one fresh migrated database a test that asks for it.
+
+`server_url` is `ONEFOLD_DATABASE_URL` when given, else an embedded cluster for the whole session.
+`database` is the URL of a new database, cloned from a migrated template; `conn` a connection to it.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from onefold import storage
+
+
+def _swap(url: str, name: str) -> str:
+    info = psycopg.conninfo.conninfo_to_dict(url)
+    info["dbname"] = name
+    host = info.pop("host", "")
+    user, password = info.pop("user", ""), info.pop("password", "")
+    port = info.pop("port", "5432")
+    if str(host).startswith("/"):
+        return f"postgresql://{user}:{password}@/{name}?host={host}&port={port}"
+    return f"postgresql://{user}:{password}@{host}:{port}/{name}"
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running server, as a URL with rights to create databases."""
+    given = os.environ.get("ONEFOLD_DATABASE_URL")
+    if given:
+        yield given
+        return
+    from onefold.storage.postgres import Cluster
+
+    cluster = Cluster(tmp_path_factory.mktemp("postgres"))
+    yield cluster.start()
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> Iterator[str]:
+    """A migrated database to clone from."""
+    name = f"onefold_template_{secrets.token_hex(4)}"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+    storage.migrate(_swap(server_url, name))
+    yield name
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def database(server_url: str, template: str) -> Iterator[str]:
+    """The URL of a fresh, migrated database."""
+    name = f"onefold_test_{secrets.token_hex(6)}"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    yield _swap(server_url, name)
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def conn(database: str) -> Iterator[storage.Connection]:
+    """A connection to the fresh database."""
+    with storage.connect(database) as connection:
+        yield connection
