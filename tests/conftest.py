@@ -6,7 +6,10 @@
 
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,7 +17,8 @@ import pytest
 from onefold import storage
 
 
-def _swap(url: str, name: str) -> str:
+def swap_database(url: str, name: str) -> str:
+    """The same server, another database."""
     info = psycopg.conninfo.conninfo_to_dict(url)
     info["dbname"] = name
     host = info.pop("host", "")
@@ -26,7 +30,7 @@ def _swap(url: str, name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_url() -> Iterator[str]:
     """A running server, as a URL with rights to create databases."""
     given = os.environ.get("ONEFOLD_DATABASE_URL")
     if given:
@@ -34,9 +38,14 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     from onefold.storage.postgres import Cluster
 
-    cluster = Cluster(tmp_path_factory.mktemp("postgres"))
-    yield cluster.start()
-    cluster.stop()
+    # Not under pytest's own folder: as root, PostgreSQL's user could not pass through it.
+    folder = Path(tempfile.mkdtemp(prefix="onefold-tests-"))
+    folder.chmod(0o711)
+    try:
+        with Cluster(folder / "data") as cluster:
+            yield cluster.url
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +54,7 @@ def template(server_url: str) -> Iterator[str]:
     name = f"onefold_template_{secrets.token_hex(4)}"
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(f'CREATE DATABASE "{name}"')
-    storage.migrate(_swap(server_url, name))
+    storage.migrate(swap_database(server_url, name))
     yield name
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
@@ -57,7 +66,7 @@ def database(server_url: str, template: str) -> Iterator[str]:
     name = f"onefold_test_{secrets.token_hex(6)}"
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    yield _swap(server_url, name)
+    yield swap_database(server_url, name)
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 

@@ -1,13 +1,13 @@
 """Errors that tell the reader what to do.
 
-    OnefoldError              every error that the product raises on purpose
-    ├── Invalid    400        the request or definition is wrong; `faults` names each field
-    ├── NotSignedIn 401       no or unknown key or session
-    ├── Forbidden  403        known, but not allowed
-    ├── NotFound   404
-    ├── Conflict   409        another edit came first; `current` holds what is there now
-    ├── TooLarge   413
-    └── Unavailable 503       a part is starting or overloaded; try again
+OnefoldError              every error that the product raises on purpose
+├── Invalid    400        the request or definition is wrong; `faults` names each field
+├── NotSignedIn 401       no or unknown key or session
+├── Forbidden  403        known, but not allowed
+├── NotFound   404
+├── Conflict   409        another edit came first; `current` holds what is there now
+├── TooLarge   413
+└── Unavailable 503       a part is starting or overloaded; try again
 """
 
 from typing import Any

@@ -14,6 +14,28 @@ event_name_chars_max = 256
 message_id_chars_max = 256
 commit_group_bytes_max = 8_000_000  # requests that share one log commit
 collect_queue_bytes_max = 64_000_000  # waiting for the log; beyond it senders get 503
+request_drain_bytes_max = 256_000_000  # of a body that is refused: read and dropped, then answered
+request_read_s_max = 60  # for a body to arrive
+request_members_max = 1_000  # top-level keys of a body that has to be split by hand
+envelope_depth_safe = 400  # nesting that every JSON reader of ours takes, however deep its stack
+commit_group_rows_max = 2_000
+collect_wait_s_max = 5  # for the log to hold a request; then 503
+collect_retry_after_s = 2  # what a 503 tells the sender
+write_key_chars_max = 200
+write_key_cached_s = 2  # a disabled source is noticed within this
+write_key_unknown_cached_s = 1
+write_keys_cached_max = 10_000
+write_key_lookups_max = 200  # under way at once; beyond it senders get 503
+
+# sources
+sources_max = 1_000
+source_name_chars_max = 100
+
+# storage: the embedded PostgreSQL
+postgres_stop_fast_s = 60  # for a shutdown with its checkpoint; then without one
+postgres_stop_immediate_s = 10
+postgres_stall_s = 600  # a starting server that does nothing at all for so long is given up
+postgres_wait_told_s = 5  # between two log lines while a server recovers
 
 # log
 log_row_items_max = 65_536  # a position is seq << 16 | item
@@ -42,6 +64,10 @@ event_names_max = 20_000  # distinct names in usage tables; more go to "(other)"
 component_identifiers_max = 5_000  # beyond it: quarantine
 identifiers_seen_fragment_max = 500  # identifiers remembered as seen with one fragment
 person_identifiers_max = 500
+neighbours_max = 100  # values of one limited namespace linked to an identifier; more: generic
+device_users_max = 50  # people logging in on one device; more: a kiosk, which belongs to nobody
+device_chapters_max = 1_000
+links_fact_all_max = 4  # identifiers of one fact that are linked pairwise; more: to the first only
 
 # audiences
 audiences_max = 1_000
@@ -60,3 +86,38 @@ outbox_response_chars_max = 500
 page_rows_max = 200
 page_rows_default = 50
 timeline_rows_max = 200
+
+# doors: API keys, sessions, requests
+connection_wait_s = 5  # for a pooled connection; then the answer is 503
+sign_in_remembered_s = 2  # a revoked key works no longer than this
+sign_ins_remembered_max = 10_000
+key_used_every_s = 60  # how often the time of a key's last use is written
+session_days = 14
+login_window_s = 900  # failed log-ins older than this are forgotten
+login_email_failures_max = 5
+login_address_failures_max = 30
+login_names_max = 10_000  # e-mails and addresses whose failures are remembered
+password_chars_max = 256
+name_chars_max = 200
+email_chars_max = 320
+api_body_bytes_max = 1_000_000
+api_body_depth_max = 32
+list_count_max = 100_000  # rows a list counts; beyond it `total` is this number
+search_chars_max = 100
+account_people_max = 200  # people listed on an account's record
+account_usage_days_max = 90
+record_items_max = 50  # open tickets, tasks and signals shown on a record
+
+# crm
+record_subject_chars_max = 300  # of a ticket or task
+record_text_chars_max = 50_000  # content of a ticket, body of a task
+record_tags_max = 20
+record_tag_chars_max = 60
+fact_text_chars_max = 500  # a longer old or new text is cut in the fact that tells of its change
+filter_values_max = 50  # values of one filter of a list
+password_chars_min = 10
+
+# signals
+usage_history_days = 90  # complete days that an evaluation looks back on
+signal_people_max = 5  # people named on a signal
+signal_features_max = 3  # events named on a signal

@@ -5,7 +5,8 @@ way in: it takes one transaction-level lock and then the sequence numbers, as th
 the caller commits, so that a lower number can never commit after a higher one.
 """
 
-from onefold.log.model import Row, pack, unpack
+from onefold.log import dedupe
+from onefold.log.model import Envelope, Row, pack, unpack
 from onefold.log.store import (
     append,
     append_facts,
@@ -17,6 +18,6 @@ from onefold.log.store import (
 )
 
 __all__ = [
-    "Row", "append", "append_facts", "checkpoint", "fetch", "head", "pack", "read",
+    "Envelope", "Row", "append", "append_facts", "checkpoint", "dedupe", "fetch", "head", "pack", "read",
     "save_checkpoint", "unpack",
 ]  # fmt: skip

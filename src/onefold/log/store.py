@@ -87,7 +87,9 @@ def read(conn: Connection, after_seq: int, rows_max: int = 1_000) -> list[model.
     return out
 
 
-def fetch(conn: Connection, positions: Iterable[int]) -> dict[int, tuple[model.Row, model.Envelope, bytes]]:
+def fetch(
+    conn: Connection, positions: Iterable[int]
+) -> dict[int, tuple[model.Row, model.Envelope, bytes]]:
     """Items by position: the row, its envelope (for context and sentAt) and the item's bytes."""
     wanted: dict[int, list[int]] = {}
     for pos in positions:

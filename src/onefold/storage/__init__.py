@@ -7,5 +7,14 @@ call them in threads.
 
 from onefold.storage.database import Connection, connect, migrate, pool
 from onefold.storage.names import fold_name
+from onefold.storage.postgres import Cluster, running_url
 
-__all__ = ["Connection", "connect", "fold_name", "migrate", "pool"]
+__all__ = [
+    "Cluster",
+    "Connection",
+    "connect",
+    "fold_name",
+    "migrate",
+    "pool",
+    "running_url",
+]

@@ -12,7 +12,9 @@ from psycopg_pool import ConnectionPool
 Connection = psycopg.Connection[TupleRow]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_OPTIONS = "-c timezone=UTC -c statement_timeout=60000 -c idle_in_transaction_session_timeout=120000"
+_OPTIONS = (
+    "-c timezone=UTC -c statement_timeout=60000 -c idle_in_transaction_session_timeout=120000"
+)
 
 
 def connect(url: str, *, autocommit: bool = False, application: str = "onefold") -> Connection:

@@ -61,7 +61,8 @@ CREATE TABLE ledger (
 CREATE TABLE identifier (
   id         bigint PRIMARY KEY,
   namespace  text NOT NULL,
-  value      text NOT NULL
+  value      text NOT NULL,
+  generic    boolean NOT NULL DEFAULT false   -- seen with too many others to say who it is: never links
 );
 CREATE UNIQUE INDEX identifier_value ON identifier (namespace, md5(value));
 
@@ -77,12 +78,15 @@ CREATE TABLE link (
   CHECK (a < b)
 );
 CREATE INDEX link_b ON link (b);
+CREATE INDEX link_suppressed_a ON link (a) WHERE suppressed IS NOT NULL;
+CREATE INDEX link_suppressed_b ON link (b) WHERE suppressed IS NOT NULL;
 
--- Log-ins on a device by person-kind identifiers: the ends of each run by the same one.
+-- Log-ins on a device by person-kind identifiers, as runs by the same one (identity/chapters.py).
 CREATE TABLE login (
   device_id  bigint NOT NULL,
-  at_ms      bigint NOT NULL,
+  at_ms      bigint NOT NULL,            -- the run's first log-in, exactly
   who_id     bigint NOT NULL,
+  until_ms   bigint,                     -- the run has no log-in after this; null for the newest run
   PRIMARY KEY (device_id, at_ms, who_id)
 );
 
@@ -290,6 +294,7 @@ CREATE TABLE contact (
   email       text NOT NULL DEFAULT '',
   first_name  text NOT NULL DEFAULT '',
   last_name   text NOT NULL DEFAULT '',
+  name_sort   text NOT NULL DEFAULT '',          -- first and last name, accents folded, lower case
   title       text NOT NULL DEFAULT '',
   phone       text NOT NULL DEFAULT '',
   account_id  bigint REFERENCES account (id),
@@ -301,10 +306,15 @@ CREATE TABLE contact (
 );
 CREATE UNIQUE INDEX contact_email ON contact (lower(email)) WHERE email <> '' AND archived_at IS NULL;
 CREATE INDEX contact_account ON contact (account_id);
+CREATE INDEX contact_owner ON contact (owner_id);
+CREATE INDEX contact_name ON contact (name_sort, id) WHERE archived_at IS NULL;
+CREATE INDEX contact_updated ON contact (updated_at, id) WHERE archived_at IS NULL;
+CREATE INDEX contact_search ON contact USING gin ((name_sort || ' ' || email) gin_trgm_ops);
 
 CREATE TABLE ticket (
   id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   subject     text NOT NULL,
+  subject_sort text NOT NULL DEFAULT '',         -- folded, for search
   content     text NOT NULL DEFAULT '',
   status      text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'paused', 'resolved')),
   priority    text NOT NULL DEFAULT 'medium' CHECK (priority IN ('low', 'medium', 'high', 'urgent')),
@@ -323,6 +333,8 @@ CREATE TABLE ticket (
 CREATE INDEX ticket_contact ON ticket (contact_id) WHERE status <> 'resolved';
 CREATE INDEX ticket_account ON ticket (account_id);
 CREATE INDEX ticket_list ON ticket (status, updated_at DESC, id);
+CREATE INDEX ticket_owner ON ticket (owner_id) WHERE status <> 'resolved';
+CREATE INDEX ticket_search ON ticket USING gin (subject_sort gin_trgm_ops);
 
 -- A signal is an interpreted change; while open it is also the case (CTA) that a task works on.
 CREATE TABLE signal (
@@ -347,6 +359,7 @@ CREATE INDEX signal_list ON signal (status, last_fired_at DESC, id);
 CREATE TABLE task (
   id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   subject     text NOT NULL,
+  subject_sort text NOT NULL DEFAULT '',         -- folded, for search
   body        text NOT NULL DEFAULT '',
   status      text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'done', 'cancelled')),
   priority    text NOT NULL DEFAULT 'medium' CHECK (priority IN ('low', 'medium', 'high')),
@@ -368,6 +381,7 @@ CREATE TABLE task (
 CREATE UNIQUE INDEX task_signal ON task (signal_id) WHERE signal_id IS NOT NULL;
 CREATE INDEX task_owner ON task (owner_id, status, due_at);
 CREATE INDEX task_account ON task (account_id);
+CREATE INDEX task_search ON task USING gin (subject_sort gin_trgm_ops);
 
 -- ── work: activation ───────────────────────────────────────────────────────────────────────────
 CREATE TABLE destination (

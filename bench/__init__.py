@@ -1,0 +1,1 @@
+"""`make bench`: the budgets, measured side by side in one run."""

@@ -1,0 +1,101 @@
+"""The Litestar app: the API's router, its description, and what all handlers share."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from litestar import Litestar, Request, Response, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import Receive, Scope, Send
+
+from onefold import __version__
+from onefold.api import (
+    accounts,
+    audiences,
+    call,
+    contacts,
+    destinations,
+    door,
+    description,
+    people,
+    settings as house,
+    signals,
+    sources,
+    tasks,
+    tickets,
+)
+from onefold.api.answers import answer_error
+from onefold.kernel import limits
+from onefold.record import access
+from onefold.record.connections import Connections, Pool
+
+PageError = Callable[[Request[Any, Any, Any], Exception], Response[Any]]
+
+
+class App(Litestar):
+    """Litestar, but under `/api` routed by the path as sent.
+
+    A reference such as `user_id:org%2F42` is one part of a path; decoded before routing, its slash
+    would split it. So handlers there get their parts encoded and decode them themselves.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] == "http" and scope["path"].startswith("/api/"):
+            raw = scope.get("raw_path")
+            if raw:
+                scope["path"] = raw.partition(b"?")[0].decode("latin-1")
+        await super().__call__(scope, receive, send)
+
+
+def router() -> Router:
+    """All of `/api`. Its app must carry `connections` and `gate` in its state."""
+    return Router(
+        path="/api",
+        route_handlers=[
+            *people.HANDLERS,
+            *accounts.HANDLERS,
+            *contacts.HANDLERS,
+            *tickets.HANDLERS,
+            *tasks.HANDLERS,
+            *signals.HANDLERS,
+            *audiences.HANDLERS,
+            *sources.HANDLERS,
+            *destinations.HANDLERS,
+            *house.HANDLERS,
+            description.openapi,
+        ],
+        guards=[door.admit, door.inspect_body],
+        dependencies={"call": Provide(call.provide, sync_to_thread=False)},
+        exception_handlers={Exception: answer_error},
+        request_max_body_size=limits.api_body_bytes_max,
+        security=[{"key": []}, {"session": []}],
+    )
+
+
+def build_app(
+    pool: Pool,
+    extra: Sequence[Any] = (),
+    settings: Any = None,
+    page_error: PageError | None = None,
+) -> App:
+    """The app over an open pool. `extra` are the pages' handlers, which find `connections`, `gate`
+    and `settings` in `app.state`; `page_error` answers errors outside `/api`."""
+    connections = Connections(pool)
+    gate = access.Gate(connections)
+
+    def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        path = request.scope["path"]
+        if page_error is None or path == "/api" or path.startswith("/api/"):
+            return answer_error(request, error)
+        return page_error(request, error)
+
+    return App(
+        route_handlers=[router(), *extra],
+        state=State({"connections": connections, "gate": gate, "settings": settings}),
+        exception_handlers={Exception: on_error},
+        openapi_config=description.config(),
+        logging_config=None,
+    )

@@ -1,0 +1,53 @@
+"""What every handler gets: who is asking, what time it is, and a connection when it wants one."""
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from litestar import Request
+
+from onefold.kernel import clock, errors
+from onefold.kernel.viewer import Viewer
+from onefold.record.connections import Connections
+from onefold.storage import Connection
+
+
+class Call:
+    """One request as handlers see it. `with call.open() as conn:` is one transaction."""
+
+    __slots__ = ("_connections", "now_ms", "viewer")
+
+    def __init__(self, viewer: Viewer, now_ms: int, connections: Connections) -> None:
+        self.viewer = viewer
+        self.now_ms = now_ms
+        self._connections = connections
+
+    def open(self) -> AbstractContextManager[Connection]:
+        """A connection: commits at the end, rolls back on an error."""
+        return self._connections.open()
+
+
+def provide(request: Request[Any, Any, Any]) -> Call:
+    """The `Call` of a request that `door.admit` has let in."""
+    return Call(request.user, clock.now_ms(), request.app.state.connections)
+
+
+def expected_version(values: dict[str, Any], if_match: str | None) -> int | None:
+    """The version that a change is based on: `expected_version` in the body, else `If-Match`.
+
+    Removed from `values`. None: the caller does not mind what is there. Raises `Invalid`.
+    """
+    field, found = "expected_version", values.pop("expected_version", None)
+    if found is None and if_match is not None and if_match.strip() != "*":
+        field, text = "If-Match", if_match.strip().removeprefix("W/").strip('"')
+        found = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+    if found is None:
+        return None
+    if isinstance(found, bool) or not isinstance(found, int) or not 0 < found < 2**31:
+        raise errors.Invalid(
+            errors.Fault(
+                field,
+                f"`{str(found)[:50]}` is not a version.",
+                "Send the `version` that you read, a whole number from 1.",
+            )
+        )
+    return found

@@ -1,0 +1,1 @@
+"""The one place that knows all rooms: it assembles the processes and watches over them."""

@@ -1,0 +1,177 @@
+"""Commands. Output for people goes to stderr; a result (a key) is alone on the last line of stdout."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import cyclopts
+import structlog
+
+from onefold import __version__, storage
+from onefold.app import logs
+from onefold.cli import database
+from onefold.kernel import clock, errors, settings
+from onefold.kernel.viewer import SYSTEM, Role
+
+Category = Literal["product", "website", "billing", "support", "email"]
+Data = Annotated[Path | None, cyclopts.Parameter(help="Folder of the server's data.")]
+
+app = cyclopts.App(
+    name="onefold",
+    help="One record of every customer, person and account, put to work.",
+    version=__version__,
+)
+keys = cyclopts.App(name="keys", help="API keys.")
+sources = cyclopts.App(name="sources", help="Sources and their write keys.")
+users = cyclopts.App(name="users", help="Log-ins for the pages.")
+app.command(keys)
+app.command(sources)
+app.command(users)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@app.command
+def serve(
+    *,
+    data: Data = None,
+    port: int | None = None,
+    host: str | None = None,
+    database_url: str | None = None,
+) -> None:
+    """Start PostgreSQL, the collector, the worker and the pages; run until Ctrl-C.
+
+    Parameters
+    ----------
+    port: One port for pages, API and collector.
+    host: Address to listen on.
+    database_url: A given PostgreSQL server instead of the embedded one.
+    """
+    from onefold.app.supervisor import Supervisor
+    from onefold.cli import server
+
+    chosen = settings.load(data=data, port=port, host=host, database_url=database_url)
+    logs.configure(chosen, "supervisor")
+    stop = server.stop_on_signals()
+    supervisor = Supervisor(chosen)
+    url = supervisor.start()
+    database.note_url(chosen, url)
+    first = database.first_admin(url)
+    _say(f"Onefold is at http://{chosen.host}:{chosen.port}")
+    if first:
+        _say(f"First log-in: {first[0]} with the password {first[1]} (shown once; change it)")
+    supervisor.run(stop)
+
+
+@app.command
+def demo(
+    *,
+    data: Path = Path("demo-data"),
+    port: int = 8080,
+    host: str = "127.0.0.1",
+    seed: int = 7,
+    scale: float = 1.0,
+    webhook: str | None = None,
+) -> None:
+    """Start a server with a simulated company in it and a live stream of its events.
+
+    Parameters
+    ----------
+    data: Folder of the demo's data; a second start goes on with what is there.
+    port: The first port to try; the next free one is taken.
+    seed: Which company. The same seed is the same company.
+    scale: Its size; 1 is 300 accounts and 3,000 people.
+    webhook: Where changes of the campaign audience are sent, if anywhere.
+    """
+    from onefold.cli import server
+
+    server.demo(data=data, port=port, host=host, seed=seed, scale=scale, webhook=webhook)
+
+
+@keys.command(name="create")
+def keys_create(
+    *, name: str, role: Role, data: Data = None, database_url: str | None = None
+) -> None:
+    """Create an API key. The key alone is on the last line of stdout; it is not shown again."""
+    from onefold.record import access
+
+    with database.connected(data, database_url) as conn:
+        made, key = access.create_key(conn, SYSTEM, name, role)
+        conn.commit()
+    _say(f"Key `{made.name}` with the role `{made.role}`:")
+    print(key)
+
+
+@sources.command(name="create")
+def sources_create(
+    name: str,
+    *,
+    category: Category = "product",
+    data: Data = None,
+    database_url: str | None = None,
+) -> None:
+    """Create a source. Its write key alone is on the last line of stdout."""
+    from onefold import sources as room
+
+    with database.connected(data, database_url) as conn:
+        made = room.create(conn, SYSTEM, name, category)
+        conn.commit()
+    _say(f"Source `{made.name}` ({made.category}):")
+    print(made.write_key)
+
+
+@sources.command(name="list")
+def sources_list(*, data: Data = None, database_url: str | None = None) -> None:
+    """List sources: key, category, state."""
+    from onefold import sources as room
+
+    with database.connected(data, database_url) as conn:
+        for source in room.list_all(conn, SYSTEM):
+            state = "on" if source.enabled else "off"
+            print(f"{source.key}\t{source.category}\t{state}")
+
+
+@users.command(name="create")
+def users_create(
+    email: str,
+    *,
+    name: str,
+    role: Role = "member",
+    data: Data = None,
+    database_url: str | None = None,
+) -> None:
+    """Create a log-in with a random password, which is alone on the last line of stdout."""
+    from onefold import crm
+
+    password = clock.token("", 12)
+    with database.connected(data, database_url) as conn:
+        crm.users.create(
+            conn, SYSTEM, email=email, name=name, role=role, password=password,
+            now_ms=clock.now_ms(),
+        )  # fmt: skip
+        conn.commit()
+    _say(f"{email} may log in as {role}. Password:")
+    print(password)
+
+
+@app.command
+def migrate(*, data: Data = None, database_url: str | None = None) -> None:
+    """Bring the database to the newest schema; `serve` does this by itself."""
+    with database.located(data, database_url) as url:
+        storage.migrate(url)
+    _say("The database has the newest schema.")
+
+
+def main() -> None:
+    """Entry point. Errors that we raise on purpose are a line, not a trace."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    try:
+        app()
+    except errors.OnefoldError as error:
+        _say(f"onefold: {error}")
+        sys.exit(2)
+
+
+__all__ = ["app", "main"]

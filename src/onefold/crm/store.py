@@ -1,0 +1,400 @@
+"""The CRM's only SQL: shapes of the four objects as data, generic statements over them, and the
+bulk statements that the worker uses.
+
+Callers own the transaction. Columns in dynamic statements come from the fields' tables, never from
+a request.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from psycopg import sql
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from onefold.crm.model import Row, TicketState
+from onefold.kernel import limits
+from onefold.storage import Connection
+
+_CONTACT_NAME = "coalesce(nullif(btrim(c.first_name || ' ' || c.last_name), ''), c.email, '')"
+_ACCOUNT_NAME = "coalesce(nullif(a.name, ''), a.key, '')"
+_OWNER = "LEFT JOIN app_user u ON u.id = t.owner_id"
+_ACCOUNT = "LEFT JOIN account a ON a.id = t.account_id"
+_CONTACT = "LEFT JOIN contact c ON c.id = t.contact_id"
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """How an object is read: `t` is its own row; joins add the names to show.
+
+    `sorts`: name → expression over `t`. `search`: the folded text that `q` looks in.
+    """
+
+    table: str
+    columns: str
+    joins: str
+    sorts: dict[str, str]
+    search: str
+
+
+_NAMES = f"coalesce(u.name, '') AS owner_name, {_ACCOUNT_NAME} AS account_name, a.key AS account_key"
+SHAPES = {
+    "account": Shape(
+        table="account",
+        columns="t.*, coalesce(u.name, '') AS owner_name, t.key AS account_key",
+        joins=_OWNER,
+        sorts={
+            "name": "t.name_sort",
+            "updated": "t.updated_at",
+            "created": "t.id",
+            "seen": "coalesce(t.last_seen_ms, 0)",
+        },
+        search="(t.name_sort || ' ' || lower(t.key) || ' ' || t.domain)",
+    ),
+    "contact": Shape(
+        table="contact",
+        columns=f"t.*, {_NAMES}",
+        joins=f"{_OWNER} {_ACCOUNT}",
+        sorts={"name": "t.name_sort", "updated": "t.updated_at", "created": "t.id"},
+        search="(t.name_sort || ' ' || t.email)",
+    ),
+    "ticket": Shape(
+        table="ticket",
+        columns=f"t.*, {_NAMES}, {_CONTACT_NAME} AS contact_name",
+        joins=f"{_OWNER} {_ACCOUNT} {_CONTACT}",
+        sorts={
+            "updated": "t.updated_at",
+            "created": "t.id",
+            "priority": "array_position(ARRAY['urgent', 'high', 'medium', 'low'], t.priority)",
+        },
+        search="t.subject_sort",
+    ),
+    "task": Shape(
+        table="task",
+        columns=f"t.*, {_NAMES}, {_CONTACT_NAME} AS contact_name",
+        joins=f"{_OWNER} {_ACCOUNT} {_CONTACT}",
+        sorts={
+            "due": "coalesce(t.due_at, '9999-12-31T23:59:59Z'::timestamptz)",
+            "updated": "t.updated_at",
+            "created": "t.id",
+            "priority": "array_position(ARRAY['high', 'medium', 'low'], t.priority)",
+        },
+        search="t.subject_sort",
+    ),
+}
+
+_JSON_COLUMNS = frozenset(("edited", "reasons", "people"))
+LOCK = "SELECT id FROM {table} WHERE id = %s FOR NO KEY UPDATE"
+READ = "SELECT {columns} FROM {table} t {joins} WHERE t.id = %s"
+EXISTING = {
+    "acc": "SELECT id FROM account WHERE id = %s",
+    "con": "SELECT id FROM contact WHERE id = %s AND archived_at IS NULL",
+    "tkt": "SELECT id FROM ticket WHERE id = %s",
+    "usr": "SELECT id FROM app_user WHERE id = %s AND enabled",
+}
+NEXT_ACCOUNT = "SELECT nextval(pg_get_serial_sequence('account', 'id'))"
+CONTACT_BY_EMAIL = "SELECT id FROM contact WHERE lower(email) = %s AND archived_at IS NULL"
+ACCOUNT_BY_KEY = "SELECT id FROM account WHERE md5(key) = md5(%s)"
+TASK_BY_SIGNAL = "SELECT id FROM task WHERE signal_id = %s FOR NO KEY UPDATE"
+
+
+def lock(conn: Connection, name: str, row_id: int) -> bool:
+    """Hold the row until the transaction ends; False when there is none."""
+    query = sql.SQL(LOCK).format(table=sql.Identifier(SHAPES[name].table))
+    return conn.execute(query, (row_id,)).fetchone() is not None
+
+
+def read(conn: Connection, name: str, row_id: int) -> Row | None:
+    """One row with the names to show."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(_reading(name, READ), (row_id,)).fetchone()
+
+
+def exists(conn: Connection, prefix: str, row_id: int) -> bool:
+    """May a record refer to it? A user must be enabled, a contact not archived."""
+    return conn.execute(EXISTING[prefix], (row_id,)).fetchone() is not None
+
+
+def insert(conn: Connection, name: str, columns: Mapping[str, Any]) -> int | None:
+    """A new row's id; None when a unique value is taken (by a transaction that has committed)."""
+    query = sql.SQL(
+        "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE VALUES ({values}) "
+        "ON CONFLICT DO NOTHING RETURNING id"
+    ).format(
+        table=sql.Identifier(SHAPES[name].table),
+        columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+        values=sql.SQL(", ").join([sql.Placeholder()] * len(columns)),
+    )
+    row = conn.execute(query, _values(columns)).fetchone()
+    return int(row[0]) if row else None
+
+
+def update(
+    conn: Connection, name: str, row_id: int, columns: Mapping[str, Any], *, step: int = 1
+) -> None:
+    """Set columns of a locked row and move its version on by `step`."""
+    query = sql.SQL("UPDATE {table} SET {sets}, version = version + %s WHERE id = %s").format(
+        table=sql.Identifier(SHAPES[name].table),
+        sets=sql.SQL(", ").join(
+            sql.SQL("{} = %s").format(sql.Identifier(column)) for column in columns
+        ),
+    )
+    conn.execute(query, [*_values(columns), step, row_id])
+
+
+# ── lists ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Query(msgspec.Struct, frozen=True):
+    """A list as asked for, checked: `where` are (column, operator, value) that all must hold.
+
+    Operators: `in` (a list, None in it for empty), `has` (an array contains), `before`, `set`
+    (is the column filled?). `words` are folded words to find; `after` is (sort value, id).
+    """
+
+    where: tuple[tuple[str, str, Any], ...]
+    words: tuple[str, ...]
+    sort: str
+    descending: bool
+    after: tuple[Any, int] | None
+    rows_max: int
+
+
+def find(conn: Connection, name: str, query: Query) -> list[Row]:
+    """Rows in order, each with `sort_value`, from which the next cursor is made."""
+    shape = SHAPES[name]
+    conditions, values = _conditions(shape, query)
+    way = sql.SQL("DESC" if query.descending else "ASC")
+    order = sql.SQL(shape.sorts[query.sort])
+    if query.after is not None:
+        compare = sql.SQL("<" if query.descending else ">")
+        conditions.append(sql.SQL("({}, t.id) {} (%s, %s)").format(order, compare))
+        values.extend(query.after)
+    text = sql.SQL("{} WHERE {} ORDER BY {} {}, t.id {} LIMIT %s").format(
+        _reading(name, "SELECT {columns}, {order} AS sort_value FROM {table} t {joins}", order),
+        sql.SQL(" AND ").join(conditions),
+        order, way, way,
+    )  # fmt: skip
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(text, [*values, query.rows_max]).fetchall()
+
+
+def count(conn: Connection, name: str, query: Query) -> int:
+    """How many rows the list has, counted up to `limits.list_count_max`."""
+    conditions, values = _conditions(SHAPES[name], query)
+    text = sql.SQL(
+        "SELECT count(*) FROM (SELECT 1 FROM {} t WHERE {} LIMIT %s) AS some"
+    ).format(sql.Identifier(SHAPES[name].table), sql.SQL(" AND ").join(conditions))
+    row = conn.execute(text, [*values, limits.list_count_max]).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _conditions(shape: Shape, query: Query) -> tuple[list[sql.Composable], list[Any]]:
+    conditions: list[sql.Composable] = [sql.SQL("true")]
+    values: list[Any] = []
+    for column, operator, value in query.where:
+        name = sql.Identifier("t", column)
+        if operator == "in":
+            given = [v for v in value if v is not None]
+            test = sql.SQL("{} = ANY(%s)").format(name)
+            if None in value:
+                test = sql.SQL("({} OR {} IS NULL)").format(test, name)
+            conditions.append(test)
+            values.append(given)
+        elif operator == "has":
+            conditions.append(sql.SQL("{} && %s").format(name))
+            values.append(value)
+        elif operator == "before":
+            conditions.append(sql.SQL("{} < %s").format(name))
+            values.append(value)
+        else:
+            test = "{} IS NOT NULL" if value else "{} IS NULL"
+            conditions.append(sql.SQL(test).format(name))
+    for word in query.words:
+        conditions.append(sql.SQL("{} LIKE %s").format(sql.SQL(shape.search)))
+        escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        values.append(f"%{escaped}%")
+    return conditions, values
+
+
+def _reading(name: str, text: str, order: sql.Composable | None = None) -> sql.Composed:
+    shape = SHAPES[name]
+    return sql.SQL(text).format(
+        table=sql.Identifier(shape.table),
+        columns=sql.SQL(shape.columns),
+        joins=sql.SQL(shape.joins),
+        order=order or sql.SQL("t.id"),
+    )
+
+
+def _values(columns: Mapping[str, Any]) -> list[Any]:
+    return [
+        Jsonb(value, dumps=msgspec.json.encode) if column in _JSON_COLUMNS else value
+        for column, value in columns.items()
+    ]
+
+
+# ── one row by something else ─────────────────────────────────────────────────────────────────────
+
+
+def next_account_id(conn: Connection) -> int:
+    """The id that a new account will have."""
+    return _number(conn, NEXT_ACCOUNT, ()) or 0
+
+
+def contact_by_email(conn: Connection, email: str) -> int | None:
+    """The contact with this address (in lower case), archived ones aside."""
+    return _number(conn, CONTACT_BY_EMAIL, (email,))
+
+
+def account_by_key(conn: Connection, key: str) -> int | None:
+    """The account with this key."""
+    return _number(conn, ACCOUNT_BY_KEY, (key,))
+
+
+def task_by_signal(conn: Connection, signal_id: int) -> int | None:
+    """The task that the signal made, locked."""
+    return _number(conn, TASK_BY_SIGNAL, (signal_id,))
+
+
+def _number(conn: Connection, query: str, values: tuple[Any, ...]) -> int | None:
+    row = conn.execute(query, values).fetchone()
+    return int(row[0]) if row else None
+
+
+# ── users ─────────────────────────────────────────────────────────────────────────────────────────
+
+_USER = "id, email, name, role, enabled, created_at"
+INSERT_USER = f"""
+INSERT INTO app_user (email, name, role, password_hash, created_at) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT DO NOTHING RETURNING {_USER}
+"""
+USER = f"SELECT {_USER} FROM app_user WHERE id = %s"
+USERS = f"SELECT {_USER} FROM app_user WHERE enabled OR %s ORDER BY lower(name), id"
+USER_BY_EMAIL = f"SELECT {_USER}, password_hash FROM app_user WHERE lower(email) = %s"
+
+
+def insert_user(
+    conn: Connection, email: str, name: str, role: str, password_hash: str, now: Any
+) -> Row | None:
+    """The new user; None when the e-mail is taken."""
+    return _row(conn, INSERT_USER, (email, name, role, password_hash, now))
+
+
+def user(conn: Connection, user_id: int) -> Row | None:
+    """One user."""
+    return _row(conn, USER, (user_id,))
+
+
+def users(conn: Connection, disabled: bool) -> list[Row]:
+    """Users by name, disabled ones on demand."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(USERS, (disabled,)).fetchall()
+
+
+def user_by_email(conn: Connection, email: str) -> Row | None:
+    """One user with `password_hash`; `email` in lower case."""
+    return _row(conn, USER_BY_EMAIL, (email,))
+
+
+def _row(conn: Connection, query: str, values: tuple[Any, ...]) -> Row | None:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query, values).fetchone()
+
+
+# ── in bulk, for the worker ───────────────────────────────────────────────────────────────────────
+
+ENSURE_ACCOUNTS = """
+INSERT INTO account (key, name_sort) SELECT * FROM unnest(%s::text[], %s::text[])
+ON CONFLICT DO NOTHING
+"""
+ACCOUNTS_BY_KEY = """
+SELECT key, id FROM account
+WHERE md5(key) = ANY (ARRAY(SELECT md5(k) FROM unnest(%s::text[]) AS k))
+"""
+ACCOUNT_KEYS = "SELECT id, key FROM account WHERE id = ANY(%s)"
+OWNERS = "SELECT id, owner_id FROM account WHERE id = ANY(%s)"
+LOCK_ACCOUNTS = """
+SELECT id, key, name, domain, industry, plan, edited FROM account WHERE id = ANY(%s)
+ORDER BY id FOR NO KEY UPDATE
+"""
+WRITE_TRAITS = """
+UPDATE account a SET name = n.name, name_sort = n.name_sort, domain = n.domain,
+  industry = n.industry, plan = n.plan, version = a.version + 1, updated_at = now()
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+  AS n (id, name, name_sort, domain, industry, plan)
+WHERE a.id = n.id
+"""
+TOUCH = """
+UPDATE account a SET last_seen_ms = n.at_ms
+FROM unnest(%s::bigint[], %s::bigint[]) AS n (id, at_ms)
+WHERE a.id = n.id AND (a.last_seen_ms IS NULL OR a.last_seen_ms < n.at_ms)
+"""
+WRITE_HEALTH = """
+UPDATE account a SET health = n.health::jsonb FROM unnest(%s::bigint[], %s::text[]) AS n (id, health)
+WHERE a.id = n.id AND a.health IS DISTINCT FROM n.health::jsonb
+"""
+TICKETS_OF_CONTACTS = """
+SELECT contact_id, status, tags, priority, category FROM ticket
+WHERE contact_id = ANY(%s) AND status <> 'resolved' ORDER BY id
+"""
+TICKETS_OF_ACCOUNTS = """
+SELECT account_id, status, tags, priority, category FROM ticket
+WHERE account_id = ANY(%s) AND status <> 'resolved' ORDER BY id
+"""
+
+
+def ensure_accounts(conn: Connection, keys: Sequence[str], folded: Sequence[str]) -> None:
+    """Create the accounts that are missing. `keys` sorted, so that two callers can't deadlock."""
+    conn.execute(ENSURE_ACCOUNTS, (keys, folded))
+
+
+def accounts_by_key(conn: Connection, keys: Sequence[str]) -> dict[str, int]:
+    """Ids by key, of those there are."""
+    return dict(conn.execute(ACCOUNTS_BY_KEY, (list(keys),)).fetchall())
+
+
+def account_keys(conn: Connection, account_ids: Sequence[int]) -> dict[int, str]:
+    """Keys by id."""
+    return dict(conn.execute(ACCOUNT_KEYS, (list(account_ids),)).fetchall())
+
+
+def owners(conn: Connection, account_ids: Sequence[int]) -> dict[int, int | None]:
+    """Owners (`app_user.id`) by account id."""
+    return dict(conn.execute(OWNERS, (list(account_ids),)).fetchall())
+
+
+def lock_accounts(conn: Connection, account_ids: Sequence[int]) -> list[Row]:
+    """The columns that facts may write, with who edited them; rows are held."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(LOCK_ACCOUNTS, (list(account_ids),)).fetchall()
+
+
+def write_traits(conn: Connection, rows: Sequence[tuple[int, str, str, str, str, str]]) -> None:
+    """Rows of (id, name, name_sort, domain, industry, plan)."""
+    if rows:
+        conn.execute(WRITE_TRAITS, [list(column) for column in zip(*rows, strict=True)])
+
+
+def touch_accounts(conn: Connection, seen: Mapping[int, int]) -> None:
+    """Move `last_seen_ms` on, never back."""
+    ordered = sorted(seen)
+    conn.execute(TOUCH, (ordered, [seen[i] for i in ordered]))
+
+
+def write_health(conn: Connection, health: Mapping[int, dict[str, Any]]) -> None:
+    """Write health where it differs."""
+    ordered = sorted(health)
+    texts = [msgspec.json.encode(health[i]).decode() for i in ordered]
+    conn.execute(WRITE_HEALTH, (ordered, texts))
+
+
+def tickets_of(conn: Connection, by: str, row_ids: Sequence[int]) -> dict[int, list[TicketState]]:
+    """Unresolved tickets by contact or by account id."""
+    query = TICKETS_OF_CONTACTS if by == "contact" else TICKETS_OF_ACCOUNTS
+    out: dict[int, list[TicketState]] = {}
+    if row_ids:
+        for row_id, status, tags, priority, category in conn.execute(query, (list(row_ids),)):
+            state = TicketState(status, tuple(tags), priority, category)
+            out.setdefault(row_id, []).append(state)
+    return out

@@ -1,0 +1,238 @@
+"""From a log row to facts.
+
+The home rule (`HOME_RULE` names its version): a fact's home is its best identifier, person-kind
+before device: user_id, contact, email, then anonymous_id; a fact with none of them but an account
+is at home at the account. `contact:<id>` is believed only from our own CRM.
+
+Time: `at = received − (sentAt − timestamp)` when the sender's clock is more than `SKEW_MS` off
+(less is network delay, and rewriting it would only blur), and never later than `received`.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from onefold import log
+from onefold.governance import item as items
+from onefold.kernel import errors, facts, identifiers, limits
+
+HOME_RULE = 1
+SKEW_MS = 5_000
+KINDS = {
+    "track": "", "identify": "Identify", "page": "Page Viewed", "screen": "Screen Viewed",
+    "group": "Group", "alias": "Alias",
+}  # fmt: skip
+_OURS = frozenset(("crm", "system"))
+_NONE: dict[str, Any] = {}
+
+
+def admit(row: log.Row) -> Iterator[facts.Fact | facts.Refusal]:
+    """Every item of the row, in order, as a fact or as a refusal with its reason."""
+    envelope = log.unpack(row.body)
+    shared = _envelope_context(envelope)
+    sent = _envelope_sent(envelope)
+    base = row.seq << facts.POSITION_BITS
+    for index, raw in enumerate(envelope.batch):
+        yield _admit(row, base | index, bytes(raw), envelope.type, shared, sent)
+
+
+def admit_at(
+    row: log.Row, envelope: log.Envelope, pos: int, raw: bytes
+) -> facts.Fact | facts.Refusal:
+    """One item of a row that was fetched by position."""
+    return _admit(
+        row, pos, raw, envelope.type, _envelope_context(envelope), _envelope_sent(envelope)
+    )
+
+
+def _admit(
+    row: log.Row,
+    pos: int,
+    raw: bytes,
+    kind: Any,
+    shared: items.Context | None,
+    sent: datetime | None,
+) -> facts.Fact | facts.Refusal:
+    try:
+        if len(raw) > limits.event_bytes_max:
+            raise _fault(
+                "item",
+                f"has {len(raw):,} bytes; at most {limits.event_bytes_max:,} are taken.",
+                "Send large content by reference.",
+                "too_large",
+            )
+        item = items.decode(raw)
+        if item.type is None and isinstance(kind, str):
+            item.type = kind
+        if item.context is None:
+            item.context = shared
+        if item.sentAt is None:
+            item.sentAt = sent
+        return _fact(row, pos, item)
+    except _Refused as refused:
+        fault, code = refused.fault, refused.code
+    except errors.Invalid as invalid:
+        fault, code = invalid.faults[0], "invalid_item"
+    return facts.Refusal(
+        pos=pos,
+        source_id=row.source_id,
+        received_ms=row.received_ms,
+        code=code,
+        field=fault.field,
+        problem=fault.problem,
+        remedy=fault.remedy,
+        raw=items.unwrap(raw),
+    )
+
+
+def _fact(row: log.Row, pos: int, item: items.Item) -> facts.Fact:
+    kind = item.type or ""
+    name = KINDS.get(kind)
+    if name is None:
+        known = ", ".join(KINDS)
+        raise _fault("type", f"`{kind}` is not a call of the spec.", f"Use one of {known}.")
+    if kind == "track":
+        name = item.event or ""
+        if not name.strip():
+            raise _fault("event", "is missing.", "A track call needs the event's name.")
+        if len(name) > limits.event_name_chars_max:
+            raise _too_long("event", limits.event_name_chars_max)
+    context = item.context
+    traits = _traits(item, context)
+    account = item.groupId if kind == "group" else context.groupId if context else None
+    if account is not None:
+        account = account.strip()
+        if len(account) > limits.string_identifier_chars_max:
+            raise _too_long("groupId", limits.string_identifier_chars_max)
+    if kind == "group" and not account:
+        raise _fault("groupId", "is missing.", "A group call needs the account's id.")
+    found = _identifiers(row, item, context, traits if kind != "group" else _NONE)
+    if not found:
+        if not account:
+            raise _fault(
+                "userId",
+                "the request neither has anonymousId nor userId, nor any value that can identify.",
+                "Send `userId` or `anonymousId`; placeholder values such as `null` do not count.",
+                "no_identifier",
+            )
+        found = (facts.Identifier("account_id", account),)
+    message_id = item.messageId or ""
+    if len(message_id) > limits.message_id_chars_max:
+        raise _too_long("messageId", limits.message_id_chars_max)
+    return facts.Fact(
+        pos=pos,
+        source_id=row.source_id,
+        category=row.category,
+        kind=kind,
+        name=name,
+        at_ms=_at(item, row.received_ms),
+        received_ms=row.received_ms,
+        message_id=message_id,
+        home=found[0],
+        identifiers=found if found[0][0] != "account_id" else (),
+        account=account or None,
+        traits=traits,
+        properties=item.properties or _NONE,
+    )
+
+
+def _at(item: items.Item, received_ms: int) -> int:
+    stamp = item.originalTimestamp or item.timestamp
+    if stamp is None:
+        return received_ms
+    at_ms = items.to_ms(stamp)
+    if item.sentAt is not None:
+        skew = received_ms - items.to_ms(item.sentAt)
+        if abs(skew) > SKEW_MS:
+            at_ms += skew
+    return min(at_ms, received_ms)
+
+
+def _traits(item: items.Item, context: items.Context | None) -> dict[str, Any]:
+    sent = item.traits or _NONE
+    if context is not None and context.traits and item.type != "group":
+        sent = {**context.traits, **sent}
+    if item.properties and len(item.properties) > limits.event_traits_max:
+        raise _too_many("properties", len(item.properties))
+    if not sent:
+        return _NONE
+    if len(sent) > limits.event_traits_max:
+        raise _too_many("traits", len(sent))
+    return {name: items.fits(value) for name, value in sent.items()}
+
+
+def _identifiers(
+    row: log.Row, item: items.Item, context: items.Context | None, traits: dict[str, Any]
+) -> tuple[facts.Identifier, ...]:
+    """The identifiers on the item, person-kind first, blocked values left out."""
+    out: list[facts.Identifier] = []
+    if item.userId is not None:
+        _add(out, "user_id", item.userId, "userId")
+    if context is not None and context.externalIds and row.category in _OURS:
+        for external in context.externalIds:
+            if external.get("type") == "contact":
+                _add(out, "contact", str(external.get("id", "")), "context.externalIds")
+    email = traits.get("email")
+    if isinstance(email, str):
+        _add(out, "email", email, "traits.email")
+    if item.anonymousId is not None:
+        _add(out, "anonymous_id", item.anonymousId, "anonymousId")
+    if item.type == "alias":
+        if item.previousId is None:
+            raise _fault("previousId", "is missing.", "An alias call needs the former id.")
+        _add(out, "anonymous_id", item.previousId, "previousId")
+    return tuple(out)
+
+
+def _add(out: list[facts.Identifier], namespace: str, value: str, field: str) -> None:
+    if len(value) > limits.string_identifier_chars_max:
+        raise _too_long(field, limits.string_identifier_chars_max)
+    clean = identifiers.normalise(namespace, value)
+    if clean is not None:
+        identifier = facts.Identifier(namespace, clean)
+        if identifier not in out:
+            out.append(identifier)
+
+
+def _envelope_context(envelope: log.Envelope) -> items.Context | None:
+    if not isinstance(envelope.context, dict):
+        return None
+    try:
+        return msgspec.convert(envelope.context, items.Context)
+    except msgspec.ValidationError:
+        return None
+
+
+def _envelope_sent(envelope: log.Envelope) -> datetime | None:
+    if not isinstance(envelope.sentAt, str):
+        return None
+    try:
+        return msgspec.convert(envelope.sentAt, datetime)
+    except msgspec.ValidationError:
+        return None
+
+
+class _Refused(Exception):
+    def __init__(self, code: str, fault: errors.Fault) -> None:
+        self.code = code
+        self.fault = fault
+        super().__init__(str(fault))
+
+
+def _fault(field: str, problem: str, remedy: str, code: str = "invalid_item") -> _Refused:
+    return _Refused(code, errors.Fault(field, problem, remedy))
+
+
+def _too_long(field: str, chars_max: int) -> _Refused:
+    return _fault(field, f"is longer than {chars_max} characters.", "Shorten it.", "too_long")
+
+
+def _too_many(field: str, n: int) -> _Refused:
+    return _fault(
+        field,
+        f"has {n:,} entries; at most {limits.event_traits_max:,} are taken.",
+        "Send fewer, or several events.",
+        "too_many",
+    )

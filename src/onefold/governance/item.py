@@ -1,0 +1,185 @@
+"""The Segment-spec item, decoded.
+
+`decode` takes the fast road, a typed decode in one pass, and for what does not fit it a slow road
+that reads leniently and says what is wrong:
+
+| the item has                          | it becomes                                               |
+| ------------------------------------- | -------------------------------------------------------- |
+| unknown keys                          | kept in the log, ignored                                 |
+| a number or boolean-free id (`42`)    | the text `"42"`                                          |
+| an unreadable or absent timestamp     | the time it was received                                 |
+| a lone surrogate or a NUL in a text   | U+FFFD in its place; the log keeps what was sent         |
+| an integer beyond 64 bits             | its text                                                 |
+| a list where an object belongs, …     | a `Fault`: the worker keeps it as refused                |
+"""
+
+import base64
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from onefold.kernel import clock, errors
+
+
+class Context(msgspec.Struct, gc=False):
+    """The parts of `context` that admission reads."""
+
+    traits: dict[str, Any] | None = None
+    groupId: str | None = None
+    externalIds: list[dict[str, Any]] | None = None
+
+
+class Item(msgspec.Struct, gc=False):
+    """One call of the Segment spec, as sent (https://segment.com/docs/connections/spec/common/)."""
+
+    type: str | None = None
+    event: str | None = None
+    messageId: str | None = None
+    userId: str | None = None
+    anonymousId: str | None = None
+    previousId: str | None = None
+    groupId: str | None = None
+    timestamp: datetime | None = None
+    originalTimestamp: datetime | None = None
+    sentAt: datetime | None = None
+    traits: dict[str, Any] | None = None
+    properties: dict[str, Any] | None = None
+    context: Context | None = None
+
+
+TEXTS = (
+    "type", "event", "messageId", "userId", "anonymousId", "previousId", "groupId",
+)  # fmt: skip
+TIMES = ("timestamp", "originalTimestamp", "sentAt")
+OBJECTS = ("traits", "properties", "context")
+
+_fast = msgspec.json.Decoder(Item)
+_SURROGATES = re.compile("[\ud800-\udfff\x00]")
+_DEPTH_MAX = 64
+_BACKSLASH_U = b"\\u0000"
+_WRAPPED = b'{"_unparsable"'
+
+
+def decode(raw: bytes | msgspec.Raw) -> Item:
+    """An item from its bytes. Raises `errors.Invalid` with the field and the remedy."""
+    data = bytes(raw)
+    if _BACKSLASH_U not in data and not data.startswith(_WRAPPED):
+        try:
+            return _fast.decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            pass  # the slow road below finds out what is wrong and says it
+    return _slow(data)
+
+
+def unwrap(raw: bytes) -> bytes:
+    """The bytes as sent, when the collector had to wrap what JSON readers choke on."""
+    if raw.startswith(_WRAPPED):
+        return base64.b64decode(json.loads(raw)["_unparsable"])
+    return raw
+
+
+def _slow(data: bytes) -> Item:
+    try:
+        tree = json.loads(unwrap(data).decode("utf-8", errors="replace"))
+        tree = _clean(tree, 0)
+    except RecursionError:
+        raise _fault(
+            "item", "is nested too deeply.", f"Nest at most {_DEPTH_MAX} levels."
+        ) from None
+    except ValueError as error:
+        raise _fault("item", f"is not JSON: {error}.", "Send one JSON object per call.") from None
+    if not isinstance(tree, dict):
+        raise _fault("item", "is not a JSON object.", "Send one JSON object per call.")
+    values: dict[str, Any] = {}
+    for name in TEXTS:
+        values[name] = _text(name, tree.get(name))
+    for name in TIMES:
+        values[name] = _time(tree.get(name))
+    for name in OBJECTS:
+        values[name] = _object(name, tree.get(name))
+    if values["context"] is not None:
+        values["context"] = _context(values["context"])
+    return Item(**values)
+
+
+def _context(tree: dict[str, Any]) -> Context:
+    ids = tree.get("externalIds")
+    group = tree.get("groupId")
+    return Context(
+        traits=tree["traits"] if isinstance(tree.get("traits"), dict) else None,
+        groupId=str(group) if isinstance(group, str | int) else None,
+        externalIds=[i for i in ids if isinstance(i, dict)] if isinstance(ids, list) else None,
+    )
+
+
+def _text(name: str, value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    kind = type(value).__name__
+    raise _fault(name, f"must be text, got {kind}.", f'Send `"{name}": "…"`.')
+
+
+def _object(name: str, value: Any) -> dict[str, Any] | None:
+    if value is None or isinstance(value, dict):
+        return value
+    kind = type(value).__name__
+    raise _fault(name, f"must be an object, got {kind}.", f'Send `"{name}": {{…}}`.')
+
+
+def _time(value: Any) -> datetime | None:
+    """ISO 8601 in any of its forms, or seconds or milliseconds since 1970; None if unreadable."""
+    try:
+        if isinstance(value, str):
+            return datetime.fromisoformat(value.strip())
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            seconds = value / 1000 if abs(value) > 100_000_000_000 else value
+            return datetime.fromtimestamp(seconds, tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
+
+
+def _clean(value: Any, depth: int) -> Any:
+    """A copy that every store can hold."""
+    if depth > _DEPTH_MAX:
+        raise RecursionError
+    if isinstance(value, str):
+        return _SURROGATES.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_SURROGATES.sub("\ufffd", k): _clean(v, depth + 1) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_clean(v, depth + 1) for v in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return str(value)
+    if isinstance(value, float) and value - value != 0.0:  # nan, inf: JSON has neither
+        return str(value)
+    return value
+
+
+def fits(value: Any) -> Any:
+    """A trait value as the state can hold it: integers beyond 64 bits as text."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None or kind is float:
+        return value
+    if kind is int and -(2**63) <= value < 2**63:
+        return value
+    try:
+        return _clean(value, 0)
+    except RecursionError:
+        raise _fault(
+            "traits", "are nested too deeply.", f"Nest at most {_DEPTH_MAX} levels."
+        ) from None
+
+
+def to_ms(value: datetime) -> int:
+    """Milliseconds since 1970 UTC; a time without a zone is UTC."""
+    return clock.from_datetime(value)
+
+
+def _fault(field: str, problem: str, remedy: str) -> errors.Invalid:
+    return errors.Invalid(errors.Fault(field, problem, remedy))

@@ -1,0 +1,157 @@
+"""Who keeps which person id when groups change.
+
+A person id is a name that others have stored, so it stays where most of the person is: the group
+with the unique identifier (user_id), then with most person-kind identifiers, then the older id
+(ids are given in rising order). A group that is left without one gets the id back that its
+fragments had before a merge, or else a new one. Every change is an entry for the journal, which is
+what makes ids reproducible: f alone says who is together, not what they are called.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from onefold.kernel.facts import Identifier
+
+Action = Literal["create", "join", "leave", "merge", "split", "restore"]
+Claim = tuple[int, int, int]
+
+
+class Member(NamedTuple):
+    """A fragment in a group. `rank`: 0 unique person-kind, 1 person-kind, 2 other."""
+
+    ref: int
+    identifier: Identifier
+    rank: int
+
+
+class Entry(NamedTuple):
+    """A row of the journal: what became of a person id, and its fragments after it."""
+
+    person_id: int
+    action: Action
+    other_id: int | None
+    members: list[int]
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """Person ids parallel to the groups, and what that changes.
+
+    merged    person ids that ended, with the one each redirects to
+    restored  person ids that redirected and are people again
+    """
+
+    ids: list[int]
+    entries: list[Entry]
+    merged: dict[int, int]
+    restored: list[int]
+
+
+def assign(
+    groups: Sequence[Sequence[Member]],
+    former: Mapping[int, int],
+    past: Callable[[], Mapping[int, Collection[int]]],
+    new_id: Callable[[], int],
+) -> Assignment:
+    """Give each group a person id.
+
+    `former`: each fragment's person before, for those that had one. All of a former person's
+    fragments must be in the groups. `past()`: what ids that redirect to these people held when
+    they ended; asked only when a split leaves a group without an id.
+    """
+    given: dict[int, int] = {}
+    before: dict[int, set[int]] = defaultdict(set)
+    for ref, pid in former.items():
+        before[pid].add(ref)
+    _claim(groups, before, given)
+    bare = [g for g in range(len(groups)) if g not in given]
+    restored: list[int] = []
+    if any(m.ref in former for g in bare for m in groups[g]):
+        _claim(groups, past(), given)
+        restored = [given[g] for g in bare if g in given]
+    for g in bare:
+        if g not in given:
+            given[g] = new_id()
+    ids = [given[g] for g in range(len(groups))]
+    merged = _merged(groups, former, ids)
+    entries = _entries(groups, former, before, ids, restored)
+    entries += [Entry(old, "merge", to, []) for old, to in sorted(merged.items())]
+    return Assignment(ids, entries, merged, restored)
+
+
+def claim(members: Sequence[Member], person_id: int) -> Claim:
+    """How strongly a person holds on to its id by these members; the smallest claim wins."""
+    unique = sum(1 for m in members if m.rank == 0)
+    person = sum(1 for m in members if m.rank < 2)
+    return -unique, -person, person_id
+
+
+def _claim(
+    groups: Sequence[Sequence[Member]],
+    held: Mapping[int, Collection[int]],
+    given: dict[int, int],
+) -> None:
+    """Greedily give ids to groups without one, the strongest claim first."""
+    holders: dict[int, list[int]] = defaultdict(list)
+    for pid, refs in held.items():
+        for ref in refs:
+            holders[ref].append(pid)
+    claims = []
+    for g, members in enumerate(groups):
+        if g in given:
+            continue
+        shares: dict[int, list[Member]] = defaultdict(list)
+        for member in members:
+            for pid in holders.get(member.ref, ()):
+                shares[pid].append(member)
+        claims += [
+            (claim(share, pid), -len(share), min(m.identifier for m in share), pid, g)
+            for pid, share in shares.items()
+        ]
+    taken = set(given.values())
+    for *_, pid, g in sorted(claims):
+        if g not in given and pid not in taken:
+            given[g] = pid
+            taken.add(pid)
+
+
+def _merged(
+    groups: Sequence[Sequence[Member]], former: Mapping[int, int], ids: Sequence[int]
+) -> dict[int, int]:
+    """People that ended, with the group that took most of each."""
+    living = set(ids)
+    shares: dict[int, dict[int, list[Member]]] = defaultdict(lambda: defaultdict(list))
+    for g, members in enumerate(groups):
+        for member in members:
+            pid = former.get(member.ref)
+            if pid is not None and pid not in living:
+                shares[pid][ids[g]].append(member)
+    return {
+        pid: min(by_id, key=lambda i, taken=by_id: (claim(taken[i], i), -len(taken[i])))
+        for pid, by_id in shares.items()
+    }
+
+
+def _entries(
+    groups: Sequence[Sequence[Member]],
+    former: Mapping[int, int],
+    before: Mapping[int, Collection[int]],
+    ids: Sequence[int],
+    restored: Collection[int],
+) -> list[Entry]:
+    entries = []
+    for pid, members in sorted(zip(ids, groups, strict=True)):
+        now = [m.ref for m in members]
+        origins = {former[ref] for ref in now if ref in former} - {pid}
+        other = min(origins, default=None)
+        if pid in restored:
+            entries.append(Entry(pid, "restore", other, now))
+        elif pid not in before:
+            entries.append(Entry(pid, "split" if origins else "create", other, now))
+        elif not set(now).issuperset(before[pid]):
+            entries.append(Entry(pid, "leave", other, now))
+        elif len(now) > len(before[pid]):
+            entries.append(Entry(pid, "join", other, now))
+    return entries

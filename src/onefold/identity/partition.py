@@ -1,0 +1,151 @@
+"""f: who is who, as a pure function of links, rules and decisions.
+
+Links are taken strongest first, and each joins the groups of its ends unless that would break a
+limit, a human's "not the same", or the size cap; such a link is suppressed, with the reason. Strong
+means: a human's decision; then person to person, person to device, device to device; then the newest
+day; then the sum of the namespaces' priorities; then the key. Nothing depends on the order of the
+input. A group is checked as a whole, so limits hold however long the chain of links.
+
+A node that is linked to more than `neighbours_max` values of one limited namespace (an address like
+support@) says nothing about who somebody is: it is generic, and none of its links counts.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from onefold.identity import model
+from onefold.identity.rules import GENERIC, Rules
+
+_TIERS = {("person", "person"): 1, ("device", "person"): 2, ("device", "device"): 3}
+_Key = tuple[str, str, int]
+
+
+class _Group:
+    __slots__ = ("apart", "counts", "refs")
+
+    def __init__(self, ref: int) -> None:
+        self.refs = [ref]
+        self.counts: dict[str, int] = {}
+        self.apart: set[int] = set()  # refs a human said are somebody else
+
+
+def partition(
+    nodes: Iterable[model.Node],
+    links: Iterable[model.Link],
+    rules: Rules,
+    decisions: Iterable[model.Decision] = (),
+) -> model.Partition:
+    """Group the nodes. Links and decisions must name nodes that are given; pairs are unordered."""
+    by_ref = {node.ref: node for node in nodes}
+    days: dict[tuple[int, int], int] = {}
+    for link in links:
+        pair = (link.a, link.b) if link.a < link.b else (link.b, link.a)
+        days[pair] = max(link.last_day, days.get(pair, link.last_day))
+    generic = _generic(by_ref, days, rules)
+    same, apart = _decided(decisions)
+    groups = _singles(by_ref, rules, apart)
+    suppressed: dict[tuple[int, int], str] = {}
+    for pair in _strongest_first(by_ref, days, same, rules):
+        a, b = groups[pair[0]], groups[pair[1]]
+        if pair[0] in generic or pair[1] in generic:
+            reason: str | None = GENERIC
+        elif a is b:
+            continue
+        else:
+            reason = _forbids(a, b, rules)
+        if reason is None:
+            _join(groups, a, b)
+        else:
+            suppressed[pair] = reason
+    return model.Partition(_sorted(by_ref, groups), suppressed, generic)
+
+
+def _generic(
+    by_ref: dict[int, model.Node], days: Iterable[tuple[int, int]], rules: Rules
+) -> set[int]:
+    counts: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for a, b in days:
+        for one, other in ((a, b), (b, a)):
+            namespace = by_ref[other].identifier.namespace
+            if rules.of(namespace).limit is not None:
+                counts[one][namespace] += 1
+    crowd = {r for r, n in counts.items() if max(n.values()) > rules.neighbours_max}
+    return crowd | {ref for ref, node in by_ref.items() if node.generic}
+
+
+def _decided(
+    decisions: Iterable[model.Decision],
+) -> tuple[set[tuple[int, int]], dict[int, set[int]]]:
+    same: set[tuple[int, int]] = set()
+    apart: dict[int, set[int]] = defaultdict(set)
+    for decision in decisions:
+        if decision.same:
+            same.add((min(decision.a, decision.b), max(decision.a, decision.b)))
+        else:
+            apart[decision.a].add(decision.b)
+            apart[decision.b].add(decision.a)
+    return same, apart
+
+
+def _singles(
+    by_ref: dict[int, model.Node], rules: Rules, apart: dict[int, set[int]]
+) -> dict[int, _Group]:
+    groups = {}
+    for ref, node in by_ref.items():
+        group = groups[ref] = _Group(ref)
+        if rules.of(node.identifier.namespace).limit is not None:
+            group.counts[node.identifier.namespace] = 1
+        if ref in apart:
+            group.apart = set(apart[ref])
+    return groups
+
+
+def _strongest_first(
+    by_ref: dict[int, model.Node],
+    days: dict[tuple[int, int], int],
+    same: set[tuple[int, int]],
+    rules: Rules,
+) -> list[tuple[int, int]]:
+    def strength(pair: tuple[int, int]) -> tuple[int, int, int, _Key, _Key]:
+        a, b = by_ref[pair[0]], by_ref[pair[1]]
+        one, other = rules.of(a.identifier.namespace), rules.of(b.identifier.namespace)
+        kinds = (one.kind, other.kind) if one.kind < other.kind else (other.kind, one.kind)
+        first, second = sorted((_key(a), _key(b)))
+        tier = 0 if pair in same else _TIERS[kinds]
+        return tier, -days.get(pair, 0), one.priority + other.priority, first, second
+
+    return sorted(days.keys() | same, key=strength)
+
+
+def _forbids(a: _Group, b: _Group, rules: Rules) -> str | None:
+    for namespace, count in a.counts.items():
+        limit = rules.of(namespace).limit
+        if limit is not None and count + b.counts.get(namespace, 0) > limit:
+            return f"limit:{namespace}"
+    if not a.apart.isdisjoint(b.refs):
+        return "decision"
+    if len(a.refs) + len(b.refs) > rules.component_max:
+        return "size"
+    return None
+
+
+def _join(groups: dict[int, _Group], a: _Group, b: _Group) -> None:
+    if len(a.refs) < len(b.refs):
+        a, b = b, a
+    a.refs += b.refs
+    a.apart |= b.apart
+    for namespace, count in b.counts.items():
+        a.counts[namespace] = a.counts.get(namespace, 0) + count
+    for ref in b.refs:
+        groups[ref] = a
+
+
+def _sorted(by_ref: dict[int, model.Node], groups: dict[int, _Group]) -> list[list[int]]:
+    out = []
+    for group in {id(g): g for g in groups.values()}.values():
+        out.append(sorted(group.refs, key=lambda ref: _key(by_ref[ref])))
+    return sorted(out, key=lambda refs: _key(by_ref[refs[0]]))
+
+
+def _key(node: model.Node) -> _Key:
+    return node.identifier.namespace, node.identifier.value, node.chapter_ms

@@ -1,0 +1,233 @@
+"""The writer's SQL: what the resolver looks up and what it writes, in bulk.
+
+Look-ups are planned each time (`prepare=False`): the tables grow from nothing, and a plan kept from
+when they were small scans them whole.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from onefold.identity import assign
+from onefold.kernel.facts import Identifier
+from onefold.storage import Connection
+
+NEXT_IDS = """
+SELECT coalesce((SELECT max(id) FROM identifier), 0), coalesce((SELECT max(id) FROM fragment), 0),
+  coalesce((SELECT max(person_id) FROM person_journal), 0)
+"""
+FIND = """
+SELECT i.namespace, i.value, i.id, i.generic, f.id, f.chapter_ms, f.owner_id, f.person_id,
+  CASE WHEN f.events > 0 THEN coalesce(f.last_seen_ms, 9007199254740991) END
+FROM unnest(%s::text[], %s::text[]) AS k (namespace, value)
+JOIN identifier i ON i.namespace = k.namespace AND md5(i.value) = md5(k.value) AND i.value = k.value
+JOIN fragment f ON f.identifier_id = i.id
+ORDER BY i.id, f.chapter_ms
+"""
+LOGINS = """
+SELECT o.device_id, o.at_ms, o.who_id, o.until_ms, w.namespace, w.value, l.last_day
+FROM login o JOIN identifier w ON w.id = o.who_id
+LEFT JOIN link l ON l.a = least(o.device_id, o.who_id) AND l.b = greatest(o.device_id, o.who_id)
+WHERE o.device_id = ANY(%s)
+"""
+LINKS = """
+SELECT l.a, l.b, l.last_day FROM unnest(%s::bigint[], %s::bigint[]) AS k (a, b)
+JOIN link l ON l.a = k.a AND l.b = k.b
+"""
+PEOPLE = """
+SELECT f.person_id, f.id, i.namespace, i.value,
+  EXISTS (SELECT FROM link l WHERE l.a = i.id AND l.suppressed IS NOT NULL
+    AND l.suppressed NOT IN ('generic', 'shared_device'))
+  OR EXISTS (SELECT FROM link l WHERE l.b = i.id AND l.suppressed IS NOT NULL
+    AND l.suppressed NOT IN ('generic', 'shared_device'))
+FROM fragment f JOIN identifier i ON i.id = f.identifier_id
+WHERE f.person_id = ANY(%s)
+ORDER BY f.id
+"""
+IDENTIFIERS = "SELECT id, namespace, value FROM identifier WHERE id = ANY(%s)"
+NEIGHBOURS = """
+SELECT a, b, last_day, suppressed FROM link WHERE a = ANY(%s)
+UNION
+SELECT a, b, last_day, suppressed FROM link WHERE b = ANY(%s)
+"""
+NODES = """
+SELECT i.id, i.namespace, i.value, i.generic, f.id, f.chapter_ms, f.owner_id, f.person_id
+FROM identifier i JOIN fragment f ON f.identifier_id = i.id
+WHERE i.id = ANY(%s)
+ORDER BY i.id, f.chapter_ms
+"""
+PAST = """
+WITH RECURSIVE gone (id, depth) AS (
+  SELECT old_id, 1 FROM person_alias WHERE person_id = ANY(%s)
+  UNION
+  SELECT a.old_id, g.depth + 1 FROM person_alias a JOIN gone g ON a.person_id = g.id
+  WHERE g.depth < 100
+)
+SELECT DISTINCT ON (j.person_id) j.person_id, j.members
+FROM person_journal j
+WHERE j.person_id IN (SELECT id FROM gone) AND cardinality(j.members) > 0
+ORDER BY j.person_id, j.id DESC
+"""
+
+ADD_IDENTIFIERS = """
+INSERT INTO identifier (id, namespace, value) SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[])
+"""
+SET_GENERIC = "UPDATE identifier SET generic = true WHERE id = ANY(%s)"
+SET_FRAGMENTS = """
+UPDATE fragment f SET chapter_ms = t.chapter_ms, owner_id = t.owner_id, person_id = t.person_id
+FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+  AS t (id, chapter_ms, owner_id, person_id)
+WHERE f.id = t.id
+"""
+ADD_FRAGMENTS = """
+INSERT INTO fragment (id, identifier_id, chapter_ms, owner_id, person_id)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+"""
+SET_PEOPLE = """
+UPDATE fragment f SET person_id = t.person_id FROM unnest(%s::bigint[], %s::bigint[]) AS t (id, person_id)
+WHERE f.id = t.id
+"""
+ADD_LINKS = """
+INSERT INTO link (a, b, first_pos, last_day, source_id, suppressed)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::text[])
+"""
+SET_DAYS = """
+UPDATE link l SET last_day = t.last_day FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS t (a, b, last_day)
+WHERE l.a = t.a AND l.b = t.b
+"""
+SET_SUPPRESSED = """
+UPDATE link l SET suppressed = t.suppressed
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS t (a, b, suppressed)
+WHERE l.a = t.a AND l.b = t.b
+"""
+DROP_LOGINS = """
+DELETE FROM login l USING unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS t (device_id, at_ms, who_id)
+WHERE l.device_id = t.device_id AND l.at_ms = t.at_ms AND l.who_id = t.who_id
+"""
+ADD_LOGINS = """
+INSERT INTO login (device_id, at_ms, who_id, until_ms)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+ON CONFLICT (device_id, at_ms, who_id) DO UPDATE SET until_ms = excluded.until_ms
+"""
+ADD_JOURNAL = """
+INSERT INTO person_journal (pos, person_id, action, other_id, members, at_ms)
+SELECT t.pos, t.person_id, t.action, t.other_id, t.members::bigint[], t.at_ms
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::bigint[])
+  AS t (pos, person_id, action, other_id, members, at_ms)
+"""
+DROP_ALIASES = "DELETE FROM person_alias WHERE old_id = ANY(%s)"
+ADD_ALIASES = """
+INSERT INTO person_alias (old_id, person_id) SELECT * FROM unnest(%s::bigint[], %s::bigint[])
+"""
+
+Rows = list[tuple[Any, ...]]
+
+
+class Changes(msgspec.Struct):
+    """Rows to write. Tuples are in the order of the statement's columns."""
+
+    identifiers: Rows = []
+    generic: list[int] = []
+    fragments_set: Rows = []
+    fragments: Rows = []
+    people: Rows = []  # fragment, person
+    links: Rows = []
+    days: Rows = []
+    suppressed: Rows = []
+    logins_dropped: Rows = []
+    logins: Rows = []
+    journal: list[assign.Entry] = []
+    restored: list[int] = []
+    aliases: Rows = []
+
+
+def next_ids(conn: Connection) -> tuple[int, int, int]:
+    """The highest identifier, fragment and person ids ever given."""
+    row = conn.execute(NEXT_IDS).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1]), int(row[2])
+
+
+def find(conn: Connection, keys: Collection[Identifier]) -> Rows:
+    """(namespace, value, id, generic, fragment, chapter_ms, owner, person, last_ms) of known ones.
+
+    One row a fragment, those of an identifier together and in order; `last_ms` is the time of the
+    fragment's newest fact, None without facts.
+    """
+    params = ([k[0] for k in keys], [k[1] for k in keys])
+    return conn.execute(FIND, params, prepare=False, binary=True).fetchall()
+
+
+def logins(conn: Connection, device_ids: Collection[int]) -> Rows:
+    """(device, at_ms, who, until_ms, who's namespace, who's value, last_day of their link)."""
+    return conn.execute(LOGINS, (list(device_ids),), prepare=False, binary=True).fetchall()
+
+
+def links(conn: Connection, pairs: Collection[tuple[int, int]]) -> Rows:
+    """(a, b, last_day) of those pairs that are linked."""
+    params = ([a for a, _ in pairs], [b for _, b in pairs])
+    return conn.execute(LINKS, params, prepare=False, binary=True).fetchall()
+
+
+def people(conn: Connection, person_ids: Collection[int]) -> Rows:
+    """(person, fragment, namespace, value, contested) of every fragment of the people.
+
+    `contested`: one of its links is suppressed for a reason that other links can change.
+    """
+    return conn.execute(PEOPLE, (list(person_ids),), prepare=False, binary=True).fetchall()
+
+
+def identifiers(conn: Connection, ids: Collection[int]) -> dict[int, Identifier]:
+    """Identifiers by id."""
+    rows = conn.execute(IDENTIFIERS, (list(ids),), prepare=False)
+    return {i: Identifier(namespace, value) for i, namespace, value in rows}
+
+
+def neighbours(conn: Connection, ids: Collection[int]) -> Rows:
+    """(a, b, last_day, suppressed) of every link of the identifiers."""
+    wanted = list(ids)
+    return conn.execute(NEIGHBOURS, (wanted, wanted), prepare=False, binary=True).fetchall()
+
+
+def nodes(conn: Connection, ids: Collection[int]) -> Rows:
+    """(id, namespace, value, generic, fragment, chapter_ms, owner, person) of each fragment."""
+    return conn.execute(NODES, (list(ids),), prepare=False, binary=True).fetchall()
+
+
+def past(conn: Connection, person_ids: Iterable[int]) -> dict[int, list[int]]:
+    """What each person id that redirects to these people held when it ended."""
+    return dict(conn.execute(PAST, (list(person_ids),), prepare=False).fetchall())
+
+
+def write(conn: Connection, changes: Changes, pos: int, at_ms: int) -> None:
+    """Write everything in one round trip; `pos` and `at_ms` date the journal's entries."""
+    with conn.pipeline():
+        _each(conn, ADD_IDENTIFIERS, changes.identifiers)
+        _list(conn, SET_GENERIC, changes.generic)
+        _each(conn, SET_FRAGMENTS, changes.fragments_set)
+        _each(conn, ADD_FRAGMENTS, changes.fragments)
+        _each(conn, SET_PEOPLE, changes.people)
+        _each(conn, ADD_LINKS, changes.links)
+        _each(conn, SET_DAYS, changes.days)
+        _each(conn, SET_SUPPRESSED, changes.suppressed)
+        _each(conn, DROP_LOGINS, changes.logins_dropped)
+        _each(conn, ADD_LOGINS, changes.logins)
+        journal = [
+            (pos, e.person_id, e.action, e.other_id, "{" + ",".join(map(str, e.members)) + "}", at_ms)
+            for e in changes.journal
+        ]
+        _each(conn, ADD_JOURNAL, journal)
+        _list(conn, DROP_ALIASES, changes.restored)
+        _each(conn, ADD_ALIASES, changes.aliases)
+
+
+def _each(conn: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        conn.execute(statement, columns, prepare=False, binary=True)
+
+
+def _list(conn: Connection, statement: str, ids: list[int]) -> None:
+    if ids:
+        conn.execute(statement, (ids,), prepare=False)

@@ -1,0 +1,17 @@
+"""Profiles: fragments' states, their fold and merge, the views and timelines made of them."""
+
+from onefold.profiles import dirty, fold, merge, store
+from onefold.profiles.model import PersonView, State, TimelineFact, Trait
+from onefold.profiles.reads import (
+    account,
+    account_timeline,
+    person,
+    timeline,
+    timeline_fact,
+    usage_by_day,
+)
+
+__all__ = [
+    "PersonView", "State", "TimelineFact", "Trait", "account", "account_timeline", "dirty", "fold",
+    "merge", "person", "store", "timeline", "timeline_fact", "usage_by_day",
+]  # fmt: skip

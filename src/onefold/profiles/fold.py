@@ -1,0 +1,134 @@
+"""Folding one fact into its fragment's state. Pure but for the state it changes.
+
+Source priority of traits: what a person edited in the CRM outranks what tools sent; among tools
+the later time wins, and of two values with the same time the one whose JSON sorts last, so that
+order of arrival never matters.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from onefold.kernel import facts, limits
+from onefold.profiles.model import State, Trait
+
+PRIORITY = {
+    "crm": 2,
+    "product": 1,
+    "website": 1,
+    "billing": 1,
+    "support": 1,
+    "email": 1,
+    "system": 0,
+}
+
+
+class LeafFold(msgspec.Struct, frozen=True):
+    """How one leaf folds: its id, whether accounts share it, bucket size and property filter."""
+
+    id: int
+    key: str
+    shared: bool
+    size_ms: int
+    keep: int
+    match: Callable[[Mapping[str, Any]], bool] | None
+
+
+def wins(new: Trait, old: Trait | None) -> bool:
+    """Does `new` replace `old`? Total order, so that merging is order-independent."""
+    if old is None:
+        return True
+    if new.priority != old.priority:
+        return new.priority > old.priority
+    if new.at_ms != old.at_ms:
+        return new.at_ms > old.at_ms
+    if new.value == old.value and type(new.value) is type(old.value):
+        return new.source_id > old.source_id
+    return msgspec.json.encode(new.value) > msgspec.json.encode(old.value)
+
+
+def fold(state: State, fact: facts.Fact, name_id: int, seen: Sequence[int]) -> bool:
+    """Fold everything but leaves and traits' owners; True when the groups or traits changed.
+
+    For a group call the fact's traits belong to the account and are folded there.
+    """
+    at = fact.at_ms
+    if state.events == 0:
+        state.first_ms = state.last_ms = at
+    else:
+        state.first_ms = min(state.first_ms, at)
+        state.last_ms = max(state.last_ms, at)
+    state.events += 1
+    names = state.names
+    if name_id in names or len(names) < limits.event_names_fragment_max:
+        names[name_id] = names.get(name_id, 0) + 1
+    else:
+        names[0] = names.get(0, 0) + 1
+    for identifier_id in seen:
+        span = state.seen.get(identifier_id)
+        if span is None:
+            if len(state.seen) < limits.identifiers_seen_fragment_max:
+                state.seen[identifier_id] = [at, at]
+        elif at > span[1]:
+            span[1] = at
+        elif at < span[0]:
+            span[0] = at
+    state.tail.append(at)
+    state.tail.append(fact.pos)
+    changed = False
+    if fact.account is not None and fact.home.namespace != "account_id":
+        group = state.groups.get(fact.account)
+        if group is None:
+            state.groups[fact.account] = [at, at]
+            changed = True
+        elif at > group[1]:
+            group[1] = at
+        elif at < group[0]:
+            group[0] = at
+            changed = True
+    return changed
+
+
+def fold_traits(state: State, fact: facts.Fact) -> list[str]:
+    """Fold the fact's traits; the names whose winning value changed."""
+    changed: list[str] = []
+    traits = state.traits
+    priority = PRIORITY[fact.category]
+    for name, value in fact.traits.items():
+        new = Trait(value, priority, fact.at_ms, fact.source_id)
+        old = traits.get(name)
+        if not wins(new, old):
+            continue
+        if old is None and len(traits) >= limits.traits_fragment_max:
+            continue
+        traits[name] = new
+        if old is None or old.value != value:
+            changed.append(name)
+    return changed
+
+
+def fold_leaves(state: State, fact: facts.Fact, leaves: Sequence[LeafFold]) -> list[str]:
+    """Add the fact to each leaf that takes it; the keys of those leaves."""
+    touched: list[str] = []
+    for leaf in leaves:
+        if leaf.match is not None and not leaf.match(fact.properties):
+            continue
+        bucket = fact.at_ms // leaf.size_ms if leaf.size_ms else 0
+        if leaf.shared:
+            shares = state.shares.setdefault(leaf.id, {})
+            buckets = shares.setdefault(fact.account or "", {})
+        else:
+            buckets = state.leaves.setdefault(leaf.id, {})
+        buckets[bucket] = buckets.get(bucket, 0) + 1
+        if leaf.keep and len(buckets) > leaf.keep:
+            _prune(buckets, leaf, fact.received_ms)
+        touched.append(leaf.key)
+    return touched
+
+
+def _prune(buckets: dict[int, int], leaf: LeafFold, now_ms: int) -> None:
+    """Drop buckets that no window can count any more; time only moves on."""
+    oldest = now_ms // leaf.size_ms - leaf.keep
+    for bucket in [b for b in buckets if b <= oldest]:
+        del buckets[bucket]

@@ -1,0 +1,114 @@
+"""A person is the merge of its fragments: commutative, associative, and free to undo."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from onefold.profiles.fold import wins
+from onefold.profiles.model import Buckets, PersonView, State, Trait
+
+Memberships = Sequence[tuple[int, str]]  # (first_ms, account key), by time
+
+
+def trait(states: Iterable[State], name: str) -> Trait | None:
+    """The winning value of a trait."""
+    best: Trait | None = None
+    for state in states:
+        new = state.traits.get(name)
+        if new is not None and wins(new, best):
+            best = new
+    return best
+
+
+def traits(states: Iterable[State]) -> dict[str, Trait]:
+    """All winning traits."""
+    out: dict[str, Trait] = {}
+    for state in states:
+        for name, new in state.traits.items():
+            if wins(new, out.get(name)):
+                out[name] = new
+    return out
+
+
+def spans(parts: Iterable[Mapping[int, list[int]]]) -> dict[int, tuple[int, int]]:
+    """First and last times by key, over all parts."""
+    out: dict[int, tuple[int, int]] = {}
+    for part in parts:
+        for key, (first, last) in part.items():
+            old = out.get(key)
+            out[key] = (first, last) if old is None else (min(first, old[0]), max(last, old[1]))
+    return out
+
+
+def groups(states: Iterable[State]) -> dict[str, tuple[int, int]]:
+    """Account key → first and last time a fact put the person in it."""
+    out: dict[str, tuple[int, int]] = {}
+    for state in states:
+        for key, (first, last) in state.groups.items():
+            old = out.get(key)
+            out[key] = (first, last) if old is None else (min(first, old[0]), max(last, old[1]))
+    return out
+
+
+def memberships(states: Iterable[State]) -> list[tuple[int, str]]:
+    """The accounts a person joined, by the time of joining."""
+    return sorted((first, key) for key, (first, _) in groups(states).items())
+
+
+def account_at(joined: Memberships, at_ms: int) -> str | None:
+    """The account a person was in: the latest joined by then, else the first ever joined."""
+    found: str | None = joined[0][1] if joined else None
+    for first_ms, key in joined:
+        if first_ms > at_ms:
+            break
+        found = key
+    return found
+
+
+def buckets(states: Iterable[State], leaf_id: int) -> Buckets:
+    """A person's buckets of a leaf: the sum over fragments."""
+    found = [s.leaves[leaf_id] for s in states if leaf_id in s.leaves]
+    return found[0] if len(found) == 1 else _sum(found)
+
+
+def shared_buckets(
+    people: Iterable[tuple[Sequence[State], Memberships]], leaf_id: int, size_ms: int, account: str
+) -> Buckets:
+    """An account's buckets of a leaf: facts that name it, and unnamed ones of its members then."""
+    out: Buckets = {}
+    for states, joined in people:
+        for state in states:
+            shares = state.shares.get(leaf_id)
+            if not shares:
+                continue
+            for bucket, n in shares.get(account, {}).items():
+                out[bucket] = out.get(bucket, 0) + n
+            for bucket, n in shares.get("", {}).items():
+                if account_at(joined, bucket * size_ms) == account:
+                    out[bucket] = out.get(bucket, 0) + n
+    return out
+
+
+def _sum(parts: Sequence[Buckets]) -> Buckets:
+    out: Buckets = {}
+    for part in parts:
+        for bucket, n in part.items():
+            out[bucket] = out.get(bucket, 0) + n
+    return out
+
+
+def view(states: Sequence[State], names: Mapping[int, str]) -> PersonView:
+    """Everything at once, as pages and API show it."""
+    live = [s for s in states if s.events]
+    by_name: dict[str, int] = {}
+    for state in live:
+        for name_id, n in state.names.items():
+            name = names.get(name_id, "(other)")
+            by_name[name] = by_name.get(name, 0) + n
+    return PersonView(
+        traits=traits(states),
+        events_total=sum(s.events for s in live),
+        by_name=by_name,
+        first_ms=min((s.first_ms for s in live), default=None),
+        last_ms=max((s.last_ms for s in live), default=None),
+        groups=groups(live),
+        seen=spans(s.seen for s in live),
+    )

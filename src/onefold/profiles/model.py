@@ -1,0 +1,92 @@
+"""The state of a fragment, and what a person or account looks like when its fragments are merged.
+
+`State` is the one mutable value of the hot path: the fold changes it in place and the worker writes
+it once a micro-batch. Everything in it merges commutatively and associatively (profiles/merge.py).
+"""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+Buckets = dict[int, int]
+
+
+class Trait(NamedTuple):
+    """A value with its source and time. Later wins; a higher `priority` wins over later."""
+
+    value: Any
+    priority: int
+    at_ms: int
+    source_id: int
+
+
+class State(msgspec.Struct, array_like=True, gc=False):
+    """What the facts of one fragment add up to.
+
+    names    event_name.id → how often
+    traits   name → Trait
+    groups   account key → [first_ms, last_ms] of facts that put the person in it
+    seen     identifier.id → [first_ms, last_ms] of facts that carried it
+    leaves   leaf.id → bucket → n (person definitions)
+    shares   leaf.id → account key named by the fact, or "" → bucket → n (account definitions)
+    tail     newest facts, flat: at_ms, pos, at_ms, pos …; older ones are in fact_chunk
+    """
+
+    first_ms: int = 0
+    last_ms: int = 0
+    events: int = 0
+    names: dict[int, int] = {}
+    traits: dict[str, Trait] = {}
+    groups: dict[str, list[int]] = {}
+    seen: dict[int, list[int]] = {}
+    leaves: dict[int, Buckets] = {}
+    shares: dict[int, dict[str, Buckets]] = {}
+    tail: list[int] = []
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(State)
+
+
+def encode(state: State) -> bytes:
+    """The bytes of the `fragment.state` column."""
+    return _encoder.encode(state)
+
+
+def decode(data: bytes) -> State:
+    """A state from its bytes; no bytes are the empty state."""
+    return _decoder.decode(data) if data else State()
+
+
+class PersonView(msgspec.Struct, frozen=True):
+    """A person (or account) as its fragments' states add up.
+
+    traits   name → Trait
+    by_name  event name → how often
+    groups   account key → (first_ms, last_ms)
+    seen     identifier.id → (first_ms, last_ms)
+    """
+
+    traits: dict[str, Trait]
+    events_total: int
+    by_name: dict[str, int]
+    first_ms: int | None
+    last_ms: int | None
+    groups: dict[str, tuple[int, int]]
+    seen: dict[int, tuple[int, int]]
+
+
+class TimelineFact(msgspec.Struct, frozen=True):
+    """A fact on a timeline; `category` and `source_id` say where it came from."""
+
+    pos: int
+    at_ms: int
+    received_ms: int
+    kind: str
+    name: str
+    source_id: int
+    category: str
+    account: str | None
+    home: str
+    traits: dict[str, Any]
+    properties: dict[str, Any]

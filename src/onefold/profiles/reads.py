@@ -1,0 +1,173 @@
+"""What people and assistants read: the merged person, an account's traits, timelines, usage."""
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from onefold import governance, log
+from onefold.kernel import facts, limits
+from onefold.kernel.viewer import Viewer
+from onefold.profiles import merge, model, store
+from onefold.storage import Connection
+
+PERSON_STATES = "SELECT state FROM fragment WHERE person_id = %s"
+ACCOUNT_STATE = """
+SELECT f.id, f.state FROM account a
+JOIN identifier i ON i.namespace = 'account_id' AND md5(i.value) = md5(a.key) AND i.value = a.key
+JOIN fragment f ON f.identifier_id = i.id
+WHERE a.id = %s
+"""
+NAMES_OF = "SELECT id, name FROM event_name WHERE id = ANY(%s)"
+STATES_OF = "SELECT id, state FROM fragment WHERE id = ANY(%s)"
+CHUNKS_OF = """
+SELECT positions FROM fact_chunk WHERE fragment_id = ANY(%s) AND first_ms <= %s
+ORDER BY last_ms DESC
+"""
+FRAGMENTS_OF_ACCOUNT = """
+SELECT f.id FROM person_account p JOIN fragment f ON f.person_id = p.person_id
+WHERE p.account_id = %s
+"""
+USAGE_BY_DAY = """
+WITH joined AS (
+  SELECT pa.person_id, pa.account_id, pa.since_ms,
+    row_number() OVER (PARTITION BY pa.person_id ORDER BY pa.since_ms, a.key) = 1 AS is_first,
+    lead(pa.since_ms) OVER (PARTITION BY pa.person_id ORDER BY pa.since_ms, a.key) AS next_ms
+  FROM person_account pa JOIN account a ON a.id = pa.account_id
+  WHERE pa.person_id IN (SELECT person_id FROM person_account WHERE account_id = %(account)s)
+), rows AS (
+  SELECT u.day, u.n, f.person_id FROM usage u JOIN fragment f ON f.id = u.fragment_id
+  WHERE u.account_id = %(account)s AND u.day BETWEEN %(since)s AND %(until)s
+  UNION ALL
+  SELECT u.day, u.n, f.person_id FROM joined j JOIN fragment f ON f.person_id = j.person_id
+  JOIN usage u ON u.fragment_id = f.id AND u.account_id = 0
+  WHERE j.account_id = %(account)s AND u.day BETWEEN %(since)s AND %(until)s
+    AND (j.is_first OR j.since_ms < (u.day + 1) * 86400000::bigint)
+    AND (j.next_ms IS NULL OR j.next_ms >= (u.day + 1) * 86400000::bigint)
+)
+SELECT day, sum(n)::bigint, count(DISTINCT person_id) FROM rows GROUP BY day ORDER BY day
+"""
+
+Cursor = tuple[int, int]  # (at_ms, pos) of the last fact shown
+
+
+def person(conn: Connection, viewer: Viewer, person_id: int) -> model.PersonView | None:
+    """A person as its fragments add up; None when it has none."""
+    viewer.must_read()
+    rows = conn.execute(PERSON_STATES, (person_id,), binary=True).fetchall()
+    if not rows:
+        return None
+    return _view(conn, [model.decode(data) for (data,) in rows])
+
+
+def account(conn: Connection, viewer: Viewer, account_id: int) -> model.PersonView | None:
+    """What tools said about an account itself (group traits, its own facts)."""
+    viewer.must_read()
+    rows = conn.execute(ACCOUNT_STATE, (account_id,), binary=True).fetchall()
+    return _view(conn, [model.decode(data) for _, data in rows])
+
+
+def _view(conn: Connection, states: Sequence[model.State]) -> model.PersonView:
+    ids = sorted({name_id for state in states for name_id in state.names})
+    return merge.view(states, dict(conn.execute(NAMES_OF, (ids,)).fetchall()))
+
+
+def timeline(
+    conn: Connection,
+    viewer: Viewer,
+    fragment_ids: Sequence[int],
+    before: Cursor | None = None,
+    limit: int = limits.page_rows_default,
+) -> tuple[list[model.TimelineFact], Cursor | None]:
+    """Facts of fragments, newest first, `limit` a page; the cursor of the next page or None."""
+    viewer.must_read()
+    limit = min(limit, limits.timeline_rows_max)
+    bound = before or (2**62, 2**62)
+    tails = [
+        pair
+        for _, data in conn.execute(STATES_OF, (list(fragment_ids),), binary=True)
+        for pair in _pairs(model.decode(data).tail)
+        if pair < bound
+    ]
+    newest = heapq.nlargest(limit + 1, tails)
+    found = _with_chunks(conn, fragment_ids, newest, bound, limit + 1)
+    page, more = found[:limit], len(found) > limit
+    return _read(conn, page), (page[-1] if more else None)
+
+
+def _pairs(flat: Sequence[int]) -> Iterator[Cursor]:
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def _with_chunks(
+    conn: Connection, fragment_ids: Sequence[int], newest: list[Cursor], bound: Cursor, want: int
+) -> list[Cursor]:
+    """The `want` newest pairs of tails and sealed chunks; stops when older chunks can't add any."""
+    heap = sorted(newest)  # ascending: heap[0] is the oldest kept
+    with conn.cursor(binary=True) as cursor:
+        for (packed,) in cursor.execute(CHUNKS_OF, (list(fragment_ids), bound[0])):
+            pairs = store.unpack_pairs(packed)
+            if len(heap) >= want and pairs[-1][0] < heap[0][0]:
+                break
+            for pair in pairs:
+                if pair < bound:
+                    if len(heap) < want:
+                        heapq.heappush(heap, pair)
+                    elif pair > heap[0]:
+                        heapq.heapreplace(heap, pair)
+    return sorted(heap, reverse=True)
+
+
+def _read(conn: Connection, page: Iterable[Cursor]) -> list[model.TimelineFact]:
+    order = [pos for _, pos in page]
+    stored = log.fetch(conn, order)
+    out = []
+    for pos in order:
+        row, envelope, raw = stored[pos]
+        fact = governance.admit_at(row, envelope, pos, raw)
+        if isinstance(fact, facts.Fact):
+            out.append(timeline_fact(fact))
+    return out
+
+
+def timeline_fact(fact: facts.Fact) -> model.TimelineFact:
+    """A fact as a timeline shows it."""
+    return msgspec.convert(
+        {
+            "pos": fact.pos,
+            "at_ms": fact.at_ms,
+            "received_ms": fact.received_ms,
+            "kind": fact.kind,
+            "name": fact.name,
+            "source_id": fact.source_id,
+            "category": fact.category,
+            "account": fact.account,
+            "home": str(fact.home),
+            "traits": fact.traits,
+            "properties": fact.properties,
+        },
+        model.TimelineFact,
+    )
+
+
+def account_timeline(
+    conn: Connection,
+    viewer: Viewer,
+    account_id: int,
+    before: Cursor | None = None,
+    limit: int = limits.page_rows_default,
+) -> tuple[list[model.TimelineFact], Cursor | None]:
+    """The account's own facts and those of its people, newest first."""
+    viewer.must_read()
+    ids = [i for (i,) in conn.execute(FRAGMENTS_OF_ACCOUNT, (account_id,))]
+    ids += [i for i, _ in conn.execute(ACCOUNT_STATE, (account_id,), binary=True)]
+    return timeline(conn, viewer, ids, before, limit)
+
+
+def usage_by_day(
+    conn: Connection, viewer: Viewer, account_id: int, since_day: int, until_day: int
+) -> dict[int, tuple[int, int]]:
+    """Day → (core events, distinct active people) of an account, days since 1970 UTC."""
+    viewer.must_read()
+    params = {"account": account_id, "since": since_day, "until": until_day}
+    return {day: (n, people) for day, n, people in conn.execute(USAGE_BY_DAY, params)}

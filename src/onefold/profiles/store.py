@@ -1,0 +1,271 @@
+"""The worker's SQL: states, chunks, usage, the dirty queue, due times, list rows.
+
+Written in bulk, once a micro-batch. Reads for people are in reads.py.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from onefold.kernel import facts, limits
+from onefold.profiles import dirty, model
+from onefold.storage import Connection
+
+LOAD = "SELECT id, state FROM fragment WHERE id = ANY(%s)"
+SAVE = """
+UPDATE fragment f SET state = t.state, first_seen_ms = t.first_ms, last_seen_ms = t.last_ms,
+  events = t.events
+FROM unnest(%s::bigint[], %s::bytea[], %s::bigint[], %s::bigint[], %s::bigint[])
+  AS t (id, state, first_ms, last_ms, events)
+WHERE f.id = t.id
+"""
+CHUNKS = """
+INSERT INTO fact_chunk (fragment_id, first_ms, last_ms, first_pos, positions)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[])
+"""
+DROP_CHUNKS = "DELETE FROM fact_chunk WHERE fragment_id = ANY(%s) RETURNING positions"
+USAGE = """
+INSERT INTO usage (fragment_id, account_id, day, name_id, n)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::bigint[])
+ON CONFLICT (fragment_id, account_id, day, name_id) DO UPDATE SET n = usage.n + excluded.n
+"""
+DROP_USAGE = "DELETE FROM usage WHERE fragment_id = ANY(%s)"
+NAMES = "SELECT id, name FROM event_name"
+ADD_NAMES = "INSERT INTO event_name (id, name) SELECT * FROM unnest(%s::int[], %s::text[])"
+PUT_DIRTY = "INSERT INTO dirty (body) VALUES (%s)"
+TAKE_DIRTY = (
+    "DELETE FROM dirty WHERE id IN (SELECT id FROM dirty ORDER BY id LIMIT %s) RETURNING id, body"
+)
+DIRTY_LEFT = "SELECT EXISTS (SELECT FROM dirty)"
+DUE = "SELECT kind, entity_id FROM due WHERE at_ms <= %s ORDER BY at_ms LIMIT %s"
+DUE_OF = "SELECT entity_id, at_ms FROM due WHERE kind = %s AND entity_id = ANY(%s)"
+SET_DUE = """
+INSERT INTO due (kind, entity_id, at_ms)
+SELECT * FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[])
+ON CONFLICT (kind, entity_id) DO UPDATE SET at_ms = excluded.at_ms
+"""
+DROP_DUE = "DELETE FROM due WHERE kind = %s AND entity_id = ANY(%s)"
+SAVE_PEOPLE = """
+INSERT INTO person (id, known, name, name_sort, email, title, account_id, identifiers,
+  first_seen_ms, last_seen_ms, updated_ms)
+SELECT * FROM unnest(%s::bigint[], %s::bool[], %s::text[], %s::text[], %s::text[], %s::text[],
+  %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])
+ON CONFLICT (id) DO UPDATE SET known = excluded.known, name = excluded.name,
+  name_sort = excluded.name_sort, email = excluded.email, title = excluded.title,
+  account_id = excluded.account_id, identifiers = excluded.identifiers,
+  first_seen_ms = excluded.first_seen_ms, last_seen_ms = excluded.last_seen_ms,
+  updated_ms = excluded.updated_ms
+"""
+DROP_PEOPLE = "DELETE FROM person WHERE id = ANY(%s)"
+DROP_ACCOUNTS = "DELETE FROM person_account WHERE person_id = ANY(%s)"
+SAVE_ACCOUNTS = """
+INSERT INTO person_account (person_id, account_id, since_ms, last_ms, is_primary)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bool[])
+"""
+MEMBERS = "SELECT account_id, person_id FROM person_account WHERE account_id = ANY(%s)"
+PEOPLE_AFTER = "SELECT id FROM person WHERE id > %s ORDER BY id LIMIT %s"
+ACCOUNTS_ALL = "SELECT id FROM account"
+SAVE_LEDGER = """
+INSERT INTO ledger (source_id, hour_ms, received, processed, duplicate, refused)
+SELECT * FROM unnest(%s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+ON CONFLICT (source_id, hour_ms) DO UPDATE SET received = ledger.received + excluded.received,
+  processed = ledger.processed + excluded.processed,
+  duplicate = ledger.duplicate + excluded.duplicate, refused = ledger.refused + excluded.refused
+"""
+SAVE_REFUSED = """
+INSERT INTO refused (pos, source_id, received_ms, code, field, problem, remedy, raw)
+SELECT * FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::text[], %s::text[], %s::text[],
+  %s::text[], %s::bytea[])
+"""
+
+UsageKey = tuple[int, int, int, int]  # fragment, account (0: by membership), day, event name
+
+
+class ListRow(msgspec.Struct, frozen=True, gc=False):
+    """A person as lists show it; the columns of table `person`."""
+
+    id: int
+    known: bool
+    name: str
+    name_sort: str
+    email: str
+    title: str
+    account_id: int | None
+    identifiers: str
+    first_seen_ms: int | None
+    last_seen_ms: int | None
+    updated_ms: int
+
+
+class AccountRow(msgspec.Struct, frozen=True, gc=False):
+    """That a person is in an account; the columns of table `person_account`."""
+
+    person_id: int
+    account_id: int
+    since_ms: int
+    last_ms: int
+    is_primary: bool
+
+
+def load_states(conn: Connection, ids: Sequence[int]) -> dict[int, model.State]:
+    """States by fragment id; a fragment without a row is the empty state."""
+    out = {i: model.State() for i in ids}
+    for fragment_id, data in conn.execute(LOAD, (list(ids),), binary=True):
+        out[fragment_id] = model.decode(data)
+    return out
+
+
+def save_states(conn: Connection, states: Mapping[int, model.State]) -> None:
+    """Write states, moving all but the newest facts of a full tail into sealed chunks."""
+    chunks = []
+    for fragment_id, state in states.items():
+        if len(state.tail) > 2 * limits.tail_positions_max:
+            chunks.append(_seal(fragment_id, state))
+    if chunks:
+        conn.execute(CHUNKS, _columns(chunks, 5), binary=True)
+    rows = [(i, model.encode(s), s.first_ms, s.last_ms, s.events) for i, s in states.items()]
+    if rows:
+        conn.execute(SAVE, _columns(rows, 5), binary=True)
+
+
+def _seal(fragment_id: int, state: model.State) -> tuple[int, int, int, int, bytes]:
+    pairs = sorted(zip(state.tail[::2], state.tail[1::2], strict=True))
+    keep = limits.tail_positions_max // 4
+    old, new = pairs[:-keep], pairs[-keep:]
+    state.tail = [n for pair in new for n in pair]
+    return (fragment_id, old[0][0], old[-1][0], min(p for _, p in old), pack_pairs(old))
+
+
+def pack_pairs(pairs: Sequence[tuple[int, int]]) -> bytes:
+    """(at_ms, pos) pairs as 16 bytes each."""
+    return b"".join(
+        at.to_bytes(8, "big", signed=True) + pos.to_bytes(8, "big") for at, pos in pairs
+    )
+
+
+def unpack_pairs(data: bytes) -> list[tuple[int, int]]:
+    """The inverse of `pack_pairs`."""
+    return [
+        (
+            int.from_bytes(data[i : i + 8], "big", signed=True),
+            int.from_bytes(data[i + 8 : i + 16], "big"),
+        )
+        for i in range(0, len(data), 16)
+    ]
+
+
+def drop_history(conn: Connection, fragment_ids: Sequence[int]) -> list[int]:
+    """Forget fragments' chunks and usage before they are folded again; the chunks' positions."""
+    conn.execute(DROP_USAGE, (list(fragment_ids),))
+    rows = conn.execute(DROP_CHUNKS, (list(fragment_ids),), binary=True)
+    return [pos for (packed,) in rows for _, pos in unpack_pairs(packed)]
+
+
+def add_usage(conn: Connection, usage: Mapping[UsageKey, int]) -> None:
+    """Add to the additive usage counts."""
+    if usage:
+        rows = [(*key, n) for key, n in sorted(usage.items())]
+        conn.execute(USAGE, _columns(rows, 5), binary=True)
+
+
+def names(conn: Connection) -> dict[str, int]:
+    """Event names by name."""
+    return {name: i for i, name in conn.execute(NAMES)}
+
+
+def add_names(conn: Connection, new: Mapping[str, int]) -> None:
+    """New event names with the ids that the worker gave them."""
+    conn.execute(ADD_NAMES, (list(new.values()), list(new)), binary=True)
+
+
+def put_marks(conn: Connection, marks: dirty.Marks) -> None:
+    """Add a row to the dirty queue."""
+    if marks:
+        conn.execute(PUT_DIRTY, (marks.pack(),), binary=True)
+
+
+def take_marks(conn: Connection, rows_max: int) -> dirty.Marks:
+    """Take rows off the queue, in this transaction, coalesced."""
+    rows = sorted(conn.execute(TAKE_DIRTY, (rows_max,), binary=True).fetchall())
+    return dirty.Marks(mark for _, body in rows for mark in dirty.unpack(body))
+
+
+def marks_left(conn: Connection) -> bool:
+    """Is anything waiting to be concluded?"""
+    row = conn.execute(DIRTY_LEFT).fetchone()
+    return bool(row and row[0])
+
+
+def due(conn: Connection, now_ms: int, rows_max: int) -> list[tuple[int, int]]:
+    """(kind, id) of entities whose answers may change about now."""
+    return [(kind, i) for kind, i in conn.execute(DUE, (now_ms, rows_max))]
+
+
+def due_of(conn: Connection, kind: int, ids: Sequence[int]) -> dict[int, int]:
+    """When entities are due next, where they are."""
+    return {i: at for i, at in conn.execute(DUE_OF, (kind, list(ids)))}
+
+
+def set_due(conn: Connection, rows: Sequence[tuple[int, int, int]]) -> None:
+    """Set (kind, id, at_ms)."""
+    if rows:
+        conn.execute(SET_DUE, _columns(rows, 3), binary=True)
+
+
+def drop_due(conn: Connection, kind: int, ids: Sequence[int]) -> None:
+    """Entities that nothing is due for."""
+    if ids:
+        conn.execute(DROP_DUE, (kind, list(ids)))
+
+
+def save_people(conn: Connection, rows: Sequence[ListRow], gone: Sequence[int]) -> None:
+    """Write list rows; `gone` are people without fragments."""
+    if rows:
+        conn.execute(SAVE_PEOPLE, _columns([msgspec.structs.astuple(r) for r in rows], 11))
+    if gone:
+        conn.execute(DROP_PEOPLE, (list(gone),))
+        conn.execute(DROP_ACCOUNTS, (list(gone),))
+
+
+def save_accounts(conn: Connection, people: Sequence[int], rows: Sequence[AccountRow]) -> None:
+    """Replace the memberships of these people."""
+    conn.execute(DROP_ACCOUNTS, (list(people),))
+    if rows:
+        conn.execute(SAVE_ACCOUNTS, _columns([msgspec.structs.astuple(r) for r in rows], 5))
+
+
+def members(conn: Connection, account_ids: Sequence[int]) -> dict[int, list[int]]:
+    """People by account."""
+    out: dict[int, list[int]] = {i: [] for i in account_ids}
+    for account_id, person_id in conn.execute(MEMBERS, (list(account_ids),)):
+        out[account_id].append(person_id)
+    return out
+
+
+def people_after(conn: Connection, person_id: int, rows_max: int) -> list[int]:
+    """Person ids in order, for a sweep over everyone."""
+    return [i for (i,) in conn.execute(PEOPLE_AFTER, (person_id, rows_max))]
+
+
+def accounts_all(conn: Connection) -> list[int]:
+    """Every account's id."""
+    return [i for (i,) in conn.execute(ACCOUNTS_ALL)]
+
+
+def add_ledger(conn: Connection, rows: Mapping[tuple[int, int], Sequence[int]]) -> None:
+    """(source, hour_ms) → received, processed, duplicate, refused: added to what is there."""
+    if rows:
+        flat = [(*key, *counts) for key, counts in sorted(rows.items())]
+        conn.execute(SAVE_LEDGER, _columns(flat, 6))
+
+
+def save_refused(conn: Connection, refusals: Sequence[facts.Refusal]) -> None:
+    """Keep refused items with their reasons."""
+    if refusals:
+        rows = [msgspec.structs.astuple(r) for r in refusals]
+        conn.execute(SAVE_REFUSED, _columns(rows, 8), binary=True)
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    """Rows as one list a column, for unnest."""
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

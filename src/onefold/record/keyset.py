@@ -1,0 +1,82 @@
+"""Pages of a list by cursor: the sort value and id of the last row shown, opaque to callers.
+
+A cursor names the order it was made in, so that one from another order is refused rather than
+answered with a page that makes no sense.
+"""
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+
+from onefold.kernel import errors, limits
+
+
+class Order(msgspec.Struct, frozen=True):
+    """How a list is sorted: a whitelisted column, descending or not; ties go by id, rising.
+
+    `nullable` columns are sorted descending, rows without a value last.
+    """
+
+    name: str
+    column: str
+    descending: bool = False
+    nullable: bool = False
+
+
+class After(msgspec.Struct, frozen=True, array_like=True):
+    """Where the next page starts: after the row with this sort value and id."""
+
+    order: str
+    value: str | int | float | None
+    id: int
+
+
+def encode(order: Order, value: Any, row_id: int) -> str:
+    """The cursor of the page after this row."""
+    raw = msgspec.json.encode(After(order.name, value, row_id))
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def decode(cursor: str | None, order: Order) -> After | None:
+    """Where a page starts; None for the first. Raises `Invalid` for a cursor not of this order."""
+    if cursor is None:
+        return None
+    try:
+        raw = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
+        after = msgspec.json.decode(raw, type=After)
+    except (binascii.Error, msgspec.MsgspecError, ValueError):
+        after = None
+    wrong_value = after is not None and isinstance(after.value, str) and "\0" in after.value
+    if after is None or after.order != order.name or wrong_value or abs(after.id) >= 2**63:
+        raise errors.Invalid(
+            errors.Fault(
+                "cursor",
+                "is not one of this list in this order.",
+                "Take it from `next` of the page before, and keep `sort` and filters as they were.",
+            )
+        )
+    return after
+
+
+def chosen(orders: dict[str, Order], sort: str | None, default: str) -> Order:
+    """The order a caller asked for. Raises `Invalid` naming those there are."""
+    order = orders.get(sort or default)
+    if order is None:
+        known = ", ".join(orders)
+        raise errors.Invalid(
+            errors.Fault("sort", f"`{str(sort)[:50]}` is not an order.", f"Use one of {known}.")
+        )
+    return order
+
+
+def page_rows(limit: int | None) -> int:
+    """Rows of a page. Raises `Invalid` beyond the limit."""
+    if limit is None:
+        return limits.page_rows_default
+    if not 1 <= limit <= limits.page_rows_max:
+        raise errors.Invalid(
+            errors.Fault("limit", f"is {limit}.", f"Use 1 to {limits.page_rows_max}.")
+        )
+    return limit

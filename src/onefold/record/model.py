@@ -1,0 +1,192 @@
+"""The unified record, as pages, API and assistants get it. Ids are API ids, times ISO 8601 UTC.
+
+These are answers, built once and only read: typed dictionaries, so that a door sends them as they
+are and a template reads them by name.
+"""
+
+from typing import Any, TypedDict
+
+
+class IdentifierLine(TypedDict):
+    """An identifier and when facts carried it, first and last."""
+
+    namespace: str
+    value: str
+    first_seen: str | None
+    last_seen: str | None
+
+
+class TraitLine(TypedDict):
+    """A value with its source's key (`crm` for edits in the CRM) and time."""
+
+    value: Any
+    source: str
+    at: str
+
+
+class AccountLink(TypedDict):
+    """An account of a person."""
+
+    id: str
+    name: str
+    primary: bool
+    key: str
+
+
+class AudienceLink(TypedDict):
+    """An audience that the person or account is in."""
+
+    key: str
+    since: str
+    name: str
+
+
+class Events(TypedDict):
+    """How many facts, in all and by event name."""
+
+    total: int
+    by_name: dict[str, int]
+
+
+class Owner(TypedDict):
+    """The user who looks after an account."""
+
+    id: str
+    name: str
+    email: str
+
+
+class Person(TypedDict):
+    """A person. `merged_ids` are former ids that lead here."""
+
+    id: str
+    identifiers: list[IdentifierLine]
+    traits: dict[str, TraitLine]
+    accounts: list[AccountLink]
+    audiences: list[AudienceLink]
+    events: Events
+    first_seen: str | None
+    last_seen: str | None
+    merged_ids: list[str]
+    name: str
+    email: str
+    known: bool
+    tickets: list[dict[str, Any]]
+    tasks: list[dict[str, Any]]
+
+
+class PersonLink(TypedDict):
+    """A person of an account."""
+
+    id: str
+    name: str
+    email: str
+    last_seen: str | None
+
+
+class UsageDay(TypedDict):
+    """An account's day (UTC): events and distinct active people."""
+
+    day: str
+    events: int
+    people: int
+
+
+class Account(TypedDict):
+    """An account. `people` are its newest seen, `people_total` counts all; `health` as signals make it."""
+
+    id: str
+    identifiers: list[IdentifierLine]
+    traits: dict[str, TraitLine]
+    people: list[PersonLink]
+    audiences: list[AudienceLink]
+    events: Events
+    first_seen: str | None
+    last_seen: str | None
+    health: Any
+    owner: Owner | None
+    key: str
+    name: str
+    domain: str
+    industry: str
+    plan: str
+    risk: str
+    risk_reason: str
+    people_total: int
+    usage: list[UsageDay]
+    tickets: list[dict[str, Any]]
+    tasks: list[dict[str, Any]]
+    signals: list[dict[str, Any]]
+    edited: dict[str, Any]
+    version: int
+    created_at: str
+    updated_at: str
+
+
+class TimelineItem(TypedDict):
+    """One fact, or one audience change (kind `audience`), on a timeline."""
+
+    id: str
+    at: str
+    received_at: str
+    kind: str
+    name: str
+    source: str
+    category: str
+    account: str | None
+    identifier: str
+    properties: dict[str, Any]
+    traits: dict[str, Any]
+
+
+class Timeline(TypedDict):
+    """A page of a timeline, newest first; `next` is the cursor of the older page or None."""
+
+    items: list[TimelineItem]
+    next: str | None
+
+
+class PersonRow(TypedDict):
+    """A person in a list."""
+
+    id: str
+    name: str
+    email: str
+    title: str
+    known: bool
+    account: dict[str, str] | None
+    first_seen: str | None
+    last_seen: str | None
+
+
+class AccountRow(TypedDict):
+    """An account in a list."""
+
+    id: str
+    key: str
+    name: str
+    domain: str
+    industry: str
+    plan: str
+    owner: Owner | None
+    health: Any
+    risk: str
+    people: int
+    last_seen: str | None
+    version: int
+
+
+class PeoplePage(TypedDict):
+    """A page of people. `total` counts up to `limits.list_count_max`."""
+
+    items: list[PersonRow]
+    total: int
+    next: str | None
+
+
+class AccountsPage(TypedDict):
+    """A page of accounts. `total` counts up to `limits.list_count_max`."""
+
+    items: list[AccountRow]
+    total: int
+    next: str | None

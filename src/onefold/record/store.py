@@ -1,0 +1,313 @@
+"""The record's only SQL: keys, sessions, and what lists and record pages read across rooms."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from onefold.kernel import limits
+from onefold.kernel.viewer import Role
+from onefold.record.keyset import After, Order
+from onefold.storage import Connection
+
+Row = dict[str, Any]
+
+# ── keys ──────────────────────────────────────────────────────────────────────────────────────────
+
+_KEY = "id, name, role, hint, created_at, used_at, revoked_at"
+INSERT_KEY = f"""
+INSERT INTO api_key (name, role, key_hash, hint) VALUES (%s, %s, %s, %s) RETURNING {_KEY}
+"""
+KEYS = f"SELECT {_KEY} FROM api_key ORDER BY revoked_at IS NOT NULL, id DESC"
+REVOKE_KEY = f"""
+UPDATE api_key SET revoked_at = coalesce(revoked_at, %s) WHERE id = %s RETURNING {_KEY}
+"""
+KEY_BY_HASH = """
+SELECT id, name, role, used_at FROM api_key WHERE key_hash = %s AND revoked_at IS NULL
+"""
+TOUCH_KEY = "UPDATE api_key SET used_at = %s WHERE id = %s"
+
+
+def insert_key(conn: Connection, name: str, role: str, key_hash: bytes, hint: str) -> Row:
+    """A new key's row."""
+    row = _one(conn, INSERT_KEY, (name, role, key_hash, hint))
+    assert row is not None  # noqa: S101 - INSERT … RETURNING always returns
+    return row
+
+
+def keys(conn: Connection) -> list[Row]:
+    """All keys."""
+    return _all(conn, KEYS, ())
+
+
+def revoke_key(conn: Connection, key_id: int, now: datetime) -> Row | None:
+    """The key's row after it; None when there is none."""
+    return _one(conn, REVOKE_KEY, (now, key_id))
+
+
+def key_by_hash(
+    conn: Connection, key_hash: bytes
+) -> tuple[int, str, Role, datetime | None] | None:
+    """(id, name, role, used_at) of a key that holds."""
+    return conn.execute(KEY_BY_HASH, (key_hash,)).fetchone()  # type: ignore[return-value]
+
+
+def touch_key(conn: Connection, key_id: int, now: datetime) -> None:
+    """Write when the key was last used."""
+    conn.execute(TOUCH_KEY, (now, key_id))
+
+
+# ── sessions ──────────────────────────────────────────────────────────────────────────────────────
+
+USER_BY_EMAIL = """
+SELECT id, name, role, email, password_hash FROM app_user
+WHERE lower(email) = lower(%s) AND enabled
+"""
+INSERT_SESSION = """
+INSERT INTO session (token_hash, user_id, csrf, expires_at) VALUES (%s, %s, %s, %s)
+"""
+SESSION = """
+SELECT u.id, u.name, u.role, s.csrf FROM session s JOIN app_user u ON u.id = s.user_id
+WHERE s.token_hash = %s AND s.expires_at > %s AND u.enabled
+"""
+END_SESSION = "DELETE FROM session WHERE token_hash = %s"
+END_EXPIRED_SESSIONS = "DELETE FROM session WHERE expires_at <= %s"
+
+
+def user_by_email(conn: Connection, email: str) -> tuple[int, str, Role, str, str] | None:
+    """(id, name, role, email, password_hash) of an enabled user."""
+    return conn.execute(USER_BY_EMAIL, (email,)).fetchone()  # type: ignore[return-value]
+
+
+def insert_session(
+    conn: Connection, token_hash: bytes, user_id: int, csrf: str, expires_at: datetime
+) -> None:
+    """A new session."""
+    conn.execute(INSERT_SESSION, (token_hash, user_id, csrf, expires_at))
+
+
+def session(
+    conn: Connection, token_hash: bytes, now: datetime
+) -> tuple[int, str, Role, str] | None:
+    """(user id, name, role, csrf) of a session that has not ended."""
+    return conn.execute(SESSION, (token_hash, now)).fetchone()  # type: ignore[return-value]
+
+
+def end_session(conn: Connection, token_hash: bytes) -> None:
+    """Delete a session."""
+    conn.execute(END_SESSION, (token_hash,))
+
+
+def end_expired_sessions(conn: Connection, now: datetime) -> None:
+    """Delete what has expired."""
+    conn.execute(END_EXPIRED_SESSIONS, (now,))
+
+
+# ── lists ─────────────────────────────────────────────────────────────────────────────────────────
+
+PEOPLE_ORDERS = {
+    "-last_seen": Order("-last_seen", "last_seen_ms", descending=True, nullable=True),
+    "name": Order("name", "name_sort"),
+    "-name": Order("-name", "name_sort", descending=True),
+}
+ACCOUNT_ORDERS = {
+    "name": Order("name", "name_sort"),
+    "-name": Order("-name", "name_sort", descending=True),
+    "-last_seen": Order("-last_seen", "last_seen_ms", descending=True, nullable=True),
+}
+MATCH = Order("match", "match", descending=True)
+
+PEOPLE = """
+SELECT p.id, p.name, p.email, p.title, p.known, p.account_id, p.first_seen_ms, p.last_seen_ms,
+  p.name_sort, {match} AS match
+FROM person p
+"""
+PEOPLE_TEXT = "(p.name_sort || ' ' || p.identifiers)"
+ACCOUNTS = """
+SELECT a.id, a.key, a.name, a.domain, a.industry, a.plan, a.owner_id, a.health, a.risk,
+  a.last_seen_ms, a.name_sort, a.version, {match} AS match
+FROM account a
+"""
+ACCOUNTS_TEXT = "(a.name_sort || ' ' || lower(a.key) || ' ' || a.domain)"
+IN_AUDIENCE = """
+EXISTS (SELECT 1 FROM membership m JOIN audience u ON u.id = m.audience_id
+  WHERE u.key = %(audience)s AND u.of = {of} AND u.status <> 'deleted' AND m.entity_id = {id})
+"""
+OF_ACCOUNT = """
+EXISTS (SELECT 1 FROM person_account pa WHERE pa.person_id = p.id AND pa.account_id = %(account)s)
+"""
+TYPO_THRESHOLD = "SELECT set_config('pg_trgm.word_similarity_threshold', '0.3', true)"
+ACCOUNT_NAMES = "SELECT id, name, key FROM account WHERE id = ANY(%s)"
+OWNERS = "SELECT id, name, email FROM app_user WHERE id = ANY(%s)"
+PEOPLE_COUNTS = """
+SELECT account_id, count(*) FROM person_account WHERE account_id = ANY(%s) GROUP BY account_id
+"""
+
+
+class Query:
+    """A list's FROM, conditions and parameters, put together from the constants above."""
+
+    def __init__(self, select: str, text: str) -> None:
+        self._select = select
+        self._text = text
+        self.wheres: list[sql.Composable] = []
+        self.params: dict[str, Any] = {}
+        self.match = sql.SQL("NULL")
+
+    def where(self, condition: str, **params: Any) -> None:
+        """Add a condition; its parameters are named."""
+        self.wheres.append(sql.SQL(condition))  # type: ignore[arg-type]
+        self.params.update(params)
+
+    def tokens(self, q: str) -> None:
+        """Rows that hold every word of `q` as typed."""
+        for i, token in enumerate(q.split()):
+            bare = token.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            self.where(f"{self._text} ILIKE %(token{i})s", **{f"token{i}": f"%{bare}%"})
+
+    def typos(self, q: str) -> None:
+        """Rows that hold something like `q`, sorted by how like."""
+        self.where(f"%(q)s <% {self._text}".replace("<%", "<%%"), q=q)
+        self.match = sql.SQL(f"word_similarity(%(q)s, {self._text})::float8")  # type: ignore[arg-type]
+
+    def conditions(self) -> sql.Composable:
+        """The WHERE clause, or nothing."""
+        if not self.wheres:
+            return sql.SQL("")
+        return sql.SQL(" WHERE ") + sql.SQL(" AND ").join(self.wheres)
+
+    def rows(self) -> sql.Composable:
+        """The whole list, unsorted."""
+        select = sql.SQL(self._select).format(match=self.match)  # type: ignore[arg-type]
+        return select + self.conditions()
+
+    def counted(self) -> sql.Composable:
+        """The list's length, up to `list_count_max`."""
+        source = self._select[self._select.index("FROM") :]
+        inner = sql.SQL("SELECT 1 " + source) + self.conditions()  # type: ignore[arg-type]
+        return sql.SQL("SELECT count(*) FROM ({} LIMIT {}) t").format(inner, limits.list_count_max)
+
+
+def count(conn: Connection, query: Query) -> int:
+    """How many rows a list has, up to `list_count_max`."""
+    row = conn.execute(query.counted(), query.params).fetchone()
+    return int(row[0]) if row else 0
+
+
+def allow_typos(conn: Connection) -> None:
+    """Lower the likeness that `<%` asks for, until the transaction ends."""
+    conn.execute(TYPO_THRESHOLD)
+
+
+def page(
+    conn: Connection, query: Query, order: Order, after: After | None, rows_max: int
+) -> list[Row]:
+    """A page of a list. Keyset: the cost does not grow with how far down the page is."""
+    column = sql.Identifier(order.column)
+    params = {**query.params, "value": after.value if after else None, "rows": rows_max}
+    params["after"] = after.id if after else 0
+    outer = sql.SQL("SELECT * FROM ({}) t {} ORDER BY {} LIMIT %(rows)s")
+    by_id = sql.SQL("id")
+    if after is not None and after.value is None:
+        return _all(conn, outer.format(query.rows(), _empty(column), by_id), params)
+    direction = sql.SQL(" DESC NULLS LAST, id" if order.descending else ", id")
+    if after is None:
+        return _all(conn, outer.format(query.rows(), sql.SQL(""), column + direction), params)
+    seek = sql.SQL(
+        "WHERE {0} <= %(value)s AND ({0} < %(value)s OR id > %(after)s)"
+        if order.descending
+        else "WHERE ({0}, id) > (%(value)s, %(after)s)"
+    ).format(column)
+    found = _all(conn, outer.format(query.rows(), seek, column + direction), params)
+    if order.nullable and len(found) < rows_max:
+        params |= {"after": 0, "rows": rows_max - len(found)}
+        found += _all(conn, outer.format(query.rows(), _empty(column), by_id), params)
+    return found
+
+
+def _empty(column: sql.Identifier) -> sql.Composable:
+    return sql.SQL("WHERE {} IS NULL AND id > %(after)s").format(column)
+
+
+def account_names(conn: Connection, account_ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Account id → (name, key)."""
+    found = conn.execute(ACCOUNT_NAMES, (list(account_ids),)).fetchall()
+    return {i: (name, key) for i, name, key in found}
+
+
+def owners(conn: Connection, user_ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """User id → (name, email)."""
+    found = conn.execute(OWNERS, (list(user_ids),)).fetchall()
+    return {i: (name, email) for i, name, email in found}
+
+
+def people_counts(conn: Connection, account_ids: Sequence[int]) -> dict[int, int]:
+    """Account id → how many people it has."""
+    return dict(conn.execute(PEOPLE_COUNTS, (list(account_ids),)).fetchall())
+
+
+# ── record pages ──────────────────────────────────────────────────────────────────────────────────
+
+SOURCE_KEYS = "SELECT id, key FROM source"
+PERSON = "SELECT id, name, email, known, first_seen_ms, last_seen_ms FROM person WHERE id = %s"
+ACCOUNTS_OF = """
+SELECT a.id, a.name, a.key, pa.is_primary FROM person_account pa
+JOIN account a ON a.id = pa.account_id
+WHERE pa.person_id = %s ORDER BY pa.is_primary DESC, pa.since_ms, a.id
+"""
+ACCOUNT_HEAD = """
+SELECT a.*, u.name AS owner_name, u.email AS owner_email,
+  (SELECT count(*) FROM person_account pa WHERE pa.account_id = a.id) AS people_total
+FROM account a LEFT JOIN app_user u ON u.id = a.owner_id
+"""
+PEOPLE_OF = """
+SELECT p.id, p.name, p.email, p.last_seen_ms FROM person_account pa JOIN person p ON p.id = pa.person_id
+WHERE pa.account_id = %s ORDER BY p.last_seen_ms DESC NULLS LAST, p.id LIMIT %s
+"""
+ACCOUNT_BY_ID = "WHERE a.id = %s"
+ACCOUNT_BY_KEY = "WHERE md5(a.key) = md5(%s) AND a.key = %s"
+FRAGMENTS_OF_PERSON = "SELECT id FROM fragment WHERE person_id = %s"
+
+
+def source_keys(conn: Connection) -> dict[int, str]:
+    """Source id → key."""
+    return dict(conn.execute(SOURCE_KEYS).fetchall())
+
+
+def person(conn: Connection, person_id: int) -> Row | None:
+    """The person's row of lists; None until it is written."""
+    return _one(conn, PERSON, (person_id,))
+
+
+def accounts_of(conn: Connection, person_id: int) -> list[Row]:
+    """A person's accounts, the primary one first."""
+    return _all(conn, ACCOUNTS_OF, (person_id,))
+
+
+def account(conn: Connection, wanted: int | str) -> Row | None:
+    """An account by id or key, with its owner."""
+    if isinstance(wanted, int):
+        return _one(conn, ACCOUNT_HEAD + ACCOUNT_BY_ID, (wanted,))
+    return _one(conn, ACCOUNT_HEAD + ACCOUNT_BY_KEY, (wanted, wanted))
+
+
+def people_of(conn: Connection, account_id: int, people_max: int) -> list[Row]:
+    """An account's people, newest seen first."""
+    return _all(conn, PEOPLE_OF, (account_id, people_max))
+
+
+def fragments_of_person(conn: Connection, person_id: int) -> list[int]:
+    """The fragments that make up a person."""
+    return [i for (i,) in conn.execute(FRAGMENTS_OF_PERSON, (person_id,))]
+
+
+def _all(conn: Connection, query: Any, params: Any) -> list[Row]:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query, params).fetchall()
+
+
+def _one(conn: Connection, query: Any, params: Any) -> Row | None:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query, params).fetchone()

@@ -1,0 +1,93 @@
+"""Templates: one Jinja environment, everything escaped, static files named by their content."""
+
+import hashlib
+import gzip
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from onefold.web import timeline, view
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+_KINDS = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
+_PACK_BYTES_MIN = 1_000
+
+
+class StaticFile:
+    """A file under `static/`: its bytes, packed as well when that helps, and its name's hash."""
+
+    def __init__(self, path: Path) -> None:
+        self.body = path.read_bytes()
+        self.kind = _KINDS.get(path.suffix, "application/octet-stream")
+        self.version = hashlib.sha256(self.body).hexdigest()[:10]
+        text = path.suffix in {".css", ".js", ".svg"}
+        self.packed = (
+            gzip.compress(self.body, 6, mtime=0)
+            if text and len(self.body) > _PACK_BYTES_MIN
+            else None
+        )
+
+
+@cache
+def static_files() -> dict[str, StaticFile]:
+    """Every file under `static/` by its path below it, read once a process."""
+    return {
+        path.relative_to(STATIC).as_posix(): StaticFile(path)
+        for path in sorted(STATIC.rglob("*"))
+        if path.is_file() and path.suffix in _KINDS
+    }
+
+
+def static(name: str) -> str:
+    """The address of a static file; its query changes with its content."""
+    found = static_files().get(name)
+    return f"/static/{name}?v={found.version}" if found else f"/static/{name}"
+
+
+def icon(name: str, extra: str = "") -> Markup:
+    """A line icon, hidden from screen readers: its text stands beside it."""
+    return Markup('<svg class="i {}" aria-hidden="true"><use href="{}#{}"/></svg>').format(
+        extra, static("icons.svg"), name
+    )
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """The environment, built once a process."""
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    env.globals.update(
+        static=static,
+        icon=icon,
+        initials=view.initials,
+        hue=view.hue,
+        pill_of=view.pill,
+        plural=view.plural,
+        sparkline=view.sparkline,
+        event_title=timeline.title,
+        event_detail=timeline.detail,
+    )
+    env.filters.update(
+        ms=view.ms, num=view.number, words=view.words, value=view.value
+    )
+    return env
+
+
+def template(name: str, values: dict[str, Any]) -> str:
+    """A template's text."""
+    return environment().get_template(name).render(values)

@@ -1,0 +1,143 @@
+"""The timeline as people read it: days in the viewer's zone, runs of equal events folded into one.
+
+Pure. Events come newest first, as `record.timeline` answers them.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, tzinfo
+from itertools import groupby
+from typing import Any
+
+import msgspec
+
+from onefold.web import view
+
+Event = Mapping[str, Any]
+
+_ICONS: dict[str, tuple[str, view.Hue]] = {
+    "product": ("click", "gray"),
+    "website": ("page", "gray"),
+    "billing": ("card", "amber"),
+    "support": ("support", "blue"),
+    "email": ("mail", "blue"),
+    "crm": ("user", "green"),
+    "system": ("system", "gray"),
+}
+_BAD = ("failed", "error", "declined", "bounced", "cancelled", "canceled", "churn")
+# What makes one event of a name differ from another to a reader, most telling first.
+_TELLING = (
+    "subject", "title", "error", "reason", "feature", "report", "format", "plan", "audience",
+    "campaign", "status", "path", "url", "name", "amount",
+)  # fmt: skip
+
+
+class Run(msgspec.Struct, frozen=True):
+    """Equal events in a row, newest first; `icon`, `hue`, `title` and `detail` are of the newest."""
+
+    events: tuple[Event, ...]
+    icon: str
+    hue: view.Hue
+    title: str
+    detail: str
+
+    @property
+    def first(self) -> Event:
+        """The newest event of the run."""
+        return self.events[0]
+
+    @property
+    def n(self) -> int:
+        """How many."""
+        return len(self.events)
+
+
+class Day(msgspec.Struct, frozen=True):
+    """One day of the viewer's calendar, newest first."""
+
+    day: date
+    label: str
+    runs: tuple[Run, ...]
+
+
+def days(events: Sequence[Event], tz: tzinfo, now_ms: int) -> list[Day]:
+    """Events by day, each day's runs of equal events folded. Keeps the order and every event."""
+    today = view.local(now_ms, tz).date()
+
+    def day_of(event: Event) -> date:
+        return view.local(view.ms(event["at"]) or 0, tz).date()
+
+    return [
+        Day(day, view.day_label(day, today), tuple(fold(list(group))))
+        for day, group in groupby(events, key=day_of)
+    ]
+
+
+def fold(events: Sequence[Event]) -> list[Run]:
+    """Neighbours that read alike become one run."""
+    out = []
+    for _, group in groupby(events, key=_likeness):
+        run = tuple(group)
+        icon, colour = _picture(run[0])
+        out.append(Run(run, icon, colour, title(run[0]), detail(run[0])))
+    return out
+
+
+def title(event: Event) -> str:
+    """What happened, in a few words."""
+    kind, name = event.get("kind", "track"), str(event.get("name") or "")
+    if kind == "identify":
+        return "Identified"
+    if kind == "page":
+        return "Viewed page"
+    if kind == "screen":
+        return "Viewed screen"
+    if kind == "group":
+        return "Joined account"
+    if kind == "alias":
+        return "Identifier linked"
+    return name or "Event"
+
+
+def detail(event: Event) -> str:
+    """The one property that tells most, or nothing."""
+    kind, props = event.get("kind", "track"), event.get("properties") or {}
+    if kind in ("page", "screen"):
+        name = str(event.get("name") or "")
+        generic = name in ("", "Page Viewed", "Screen Viewed")
+        found = props.get("path") or props.get("name") or props.get("url") or props.get("title")
+        return view.value(found, 120) if found else ("" if generic else name)
+    if kind == "group":
+        return str(event.get("account") or "")
+    for key in _TELLING:
+        if isinstance(props.get(key), str | int | float) and props[key] not in ("", None):
+            return view.value(props[key], 120)
+    return ""
+
+
+def _likeness(event: Event) -> tuple[str, str, str, str]:
+    kind = str(event.get("kind", "track"))
+    page = detail(event) if kind in ("page", "screen") else ""
+    return kind, str(event.get("name") or ""), str(event.get("source") or ""), page
+
+
+def _picture(event: Event) -> tuple[str, view.Hue]:
+    kind, name = event.get("kind", "track"), str(event.get("name") or "").casefold()
+    if any(word in name for word in _BAD):
+        return "warn", "red"
+    if kind == "identify":
+        return "person", "green"
+    if kind in ("page", "screen"):
+        return "page", "gray"
+    if kind == "group":
+        return "account", "gray"
+    if kind == "alias":
+        return "link", "gray"
+    if name.startswith("ticket"):
+        return "ticket", "blue"
+    if name.startswith("task"):
+        return "task", "green"
+    if name.startswith("signal"):
+        return "signal", "amber"
+    if name.startswith("audience"):
+        return "audience", "gray"
+    return _ICONS.get(str(event.get("category") or ""), ("click", "gray"))

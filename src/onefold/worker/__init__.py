@@ -1,0 +1,6 @@
+"""The worker: one process, the only writer of people and conclusions (DESIGN: the life of an event)."""
+
+from onefold.worker.engine import Engine
+from onefold.worker.main import run
+
+__all__ = ["Engine", "run"]

@@ -1,0 +1,123 @@
+"""The definitions in force, arranged for the hot path.
+
+Rebuilt when `audiences.revision` moves. A leaf that account definitions read is folded by account
+share as well; one that only people's definitions read is not.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from onefold import audiences
+from onefold.profiles.fold import LeafFold
+from onefold.storage import Connection
+
+NONE: frozenset[int] = frozenset()
+
+
+class Live(msgspec.Struct, frozen=True):
+    """One audience as the worker evaluates it."""
+
+    id: int
+    key: str
+    name: str
+    of: str
+    definition: audiences.Definition
+    evaluate: Callable[[Any, int], tuple[bool, int | None]]
+    needs_crm: bool
+
+
+class Catalog:
+    """All definitions, by what can touch them."""
+
+    def __init__(self, loaded: audiences.Catalog) -> None:
+        self.revision = loaded.revision
+        self.gone = [a.id for a in loaded.audiences if a.status == "deleted"]
+        alive = [a for a in loaded.audiences if a.status != "deleted"]
+        self.building = [a.id for a in alive if a.status == "building"]
+        self.index = audiences.Index([(a.id, a.definition) for a in alive])
+        self.live = {
+            a.id: Live(
+                id=a.id,
+                key=a.key,
+                name=a.name,
+                of=a.of,
+                definition=a.definition,
+                evaluate=audiences.compile_live(a.definition),
+                needs_crm=a.id in self.index.touched_by_crm,
+            )
+            for a in alive
+        }
+        self.people = frozenset(i for i, a in self.live.items() if a.of == "person")
+        self.accounts = frozenset(i for i, a in self.live.items() if a.of == "account")
+        self.leaves = {leaf.key: leaf for leaf in loaded.leaves}
+        self.leaf_ids = {key: leaf.id for key, leaf in self.leaves.items()}
+        self._folds: dict[str, tuple[LeafFold, ...]] = {}
+        self._sizes = {
+            leaf.key: audiences.bucket_ms(leaf.window_ms) if leaf.window_ms else 1
+            for a in alive
+            for leaf in audiences.leaves(a.definition)
+        }
+
+    def folds(self, event_name: str) -> tuple[LeafFold, ...]:
+        """How a fact of this name folds into leaves."""
+        found = self._folds.get(event_name)
+        if found is None:
+            found = tuple(
+                fold for leaf in self.index.leaves_for(event_name) for fold in self._fold(leaf)
+            )
+            if len(self._folds) > 10_000:
+                self._folds.clear()
+            self._folds[event_name] = found
+        return found
+
+    def _fold(self, leaf: audiences.Leaf) -> list[LeafFold]:
+        size_ms = audiences.bucket_ms(leaf.window_ms)
+        keep = -(-leaf.window_ms // size_ms) if leaf.window_ms else 0
+        by = self.index.touched_by_leaf[leaf.key]
+        return [
+            LeafFold(
+                id=self.leaf_ids[leaf.key],
+                key=leaf.key,
+                shared=shared,
+                size_ms=size_ms if leaf.window_ms else 0,
+                keep=keep,
+                match=leaf.match if leaf.where else None,
+            )
+            for shared in (False, True)
+            if by & (self.accounts if shared else self.people)
+        ]
+
+    def size_of(self, leaf_key: str) -> int:
+        """The bucket size of a leaf; 1 for a leaf without a window, whose one bucket is 0."""
+        return self._sizes[leaf_key]
+
+    def touched_by_leaf(self, key: str) -> frozenset[int]:
+        """Definitions that read a leaf."""
+        return self.index.touched_by_leaf.get(key, NONE)
+
+    def touched_by_traits(self, names: list[str], of: str) -> set[int]:
+        """Definitions of people or accounts that read any of their own traits `names`."""
+        kind = self.people if of == "person" else self.accounts
+        out: set[int] = set()
+        for name in names:
+            out |= self.index.touched_by_trait.get(name, NONE) & kind
+        return out
+
+    def touched_by_account_traits(self, names: list[str]) -> set[int]:
+        """People's definitions that read their account's traits `names`."""
+        out: set[int] = set()
+        for name in names:
+            out |= self.index.touched_by_account_trait.get(name, NONE)
+        return out
+
+
+def load(conn: Connection) -> Catalog:
+    """The catalogue as committed now."""
+    return Catalog(audiences.load(conn))
+
+
+def changed(conn: Connection, catalog: Catalog) -> bool:
+    """Has a definition been created, changed or deleted since?"""
+    return audiences.revision(conn) != catalog.revision

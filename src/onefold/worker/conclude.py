@@ -1,0 +1,485 @@
+"""One chunk of conclusions: who is in which audience now, and what leaves because of it.
+
+Takes marks off the durable queue, at most `conclude_chunk_max` entities at once, evaluates the
+definitions that the marks name, and commits memberships, due times, list rows and outbox rows with
+the marks' removal. What does not fit goes back on the queue in the same transaction.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from onefold import activation, audiences, crm, identity, profiles
+from onefold.kernel import ids, limits
+from onefold.kernel.viewer import SYSTEM
+from onefold.profiles import dirty, merge
+from onefold.storage import Connection, fold_name
+from onefold.worker.cache import Cache, Entity
+from onefold.worker.catalog import Catalog, Live
+
+_QUEUE_ROWS = 16
+
+
+class PersonSubject:
+    """A person as definitions see it (audiences.Subject)."""
+
+    def __init__(
+        self,
+        states: Sequence[profiles.State],
+        leaf_ids: Mapping[str, int],
+        accounts: Sequence[profiles.State],
+        tickets: Sequence[audiences.TicketState],
+    ) -> None:
+        self.states = states
+        self.leaf_ids = leaf_ids
+        self.accounts = accounts
+        self._tickets = tickets
+
+    def trait(self, name: str) -> Any:
+        """The winning value, or None."""
+        found = merge.trait(self.states, name)
+        return found.value if found else None
+
+    def account_traits(self, name: str) -> Sequence[Any]:
+        """The trait's value in each of the person's accounts that has it."""
+        found = (s.traits.get(name) for s in self.accounts)
+        return [t.value for t in found if t is not None]
+
+    def buckets(self, leaf_key: str) -> Mapping[int, int]:
+        """The buckets of a leaf."""
+        return merge.buckets(self.states, self.leaf_ids[leaf_key])
+
+    def tickets(self) -> Sequence[audiences.TicketState]:
+        """Unresolved tickets."""
+        return self._tickets
+
+
+class AccountSubject:
+    """An account as definitions see it (audiences.Subject)."""
+
+    def __init__(
+        self,
+        key: str,
+        own: Sequence[profiles.State],
+        people: Sequence[tuple[Sequence[profiles.State], Sequence[tuple[int, str]]]],
+        catalog: Catalog,
+        tickets: Sequence[audiences.TicketState],
+    ) -> None:
+        self.key = key
+        self.own = own
+        self.people = people
+        self.catalog = catalog
+        self._tickets = tickets
+
+    def trait(self, name: str) -> Any:
+        """The winning value, or None."""
+        found = merge.trait(self.own, name)
+        return found.value if found else None
+
+    def account_traits(self, name: str) -> Sequence[Any]:
+        """An account's account is itself."""
+        value = self.trait(name)
+        return [] if value is None else [value]
+
+    def buckets(self, leaf_key: str) -> Mapping[int, int]:
+        """The buckets of a leaf: the facts of the account's people, at the time they were its."""
+        leaf_id = self.catalog.leaf_ids[leaf_key]
+        size_ms = self.catalog.size_of(leaf_key)
+        return merge.shared_buckets(self.people, leaf_id, size_ms, self.key)
+
+    def tickets(self) -> Sequence[audiences.TicketState]:
+        """Unresolved tickets."""
+        return self._tickets
+
+
+class Outcome:
+    """What a chunk will write."""
+
+    def __init__(self, now_ms: int) -> None:
+        self.now_ms = now_ms
+        self.changes: list[audiences.Change] = []
+        self.subjects: dict[tuple[int, int], PersonSubject | AccountSubject] = {}
+        self.rows: list[profiles.store.ListRow] = []
+        self.gone: list[int] = []
+        self.grouped: list[int] = []
+        self.accounts: list[profiles.store.AccountRow] = []
+        self.due: list[tuple[int, int, int]] = []
+        self.undue: dict[int, list[int]] = {dirty.PERSON: [], dirty.ACCOUNT: []}
+        self.next = dirty.Marks()
+
+
+class Conclude:
+    """The concluding half of the worker."""
+
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
+        self.account_ids: dict[str, int] = {}
+
+    def step(self, conn: Connection, catalog: Catalog, now_ms: int) -> int:
+        """One chunk; the number of entities concluded. The caller commits."""
+        queue = profiles.store.take_marks(conn, _QUEUE_ROWS)
+        if not len(queue):
+            return 0
+        taken = queue.take(limits.conclude_chunk_max)
+        self.conclude(conn, catalog, taken, queue, now_ms)
+        return len(taken)
+
+    def conclude(
+        self,
+        conn: Connection,
+        catalog: Catalog,
+        taken: Sequence[dirty.Mark],
+        later: dirty.Marks,
+        now_ms: int,
+    ) -> None:
+        """Conclude these marks; new ones join `later`, which goes (back) on the queue."""
+        out = Outcome(now_ms)
+        out.next = later
+        self._people(conn, catalog, [m for m in taken if m.kind == dirty.PERSON], out)
+        self._accounts(conn, catalog, [m for m in taken if m.kind == dirty.ACCOUNT], out)
+        profiles.store.save_people(conn, out.rows, out.gone)
+        if out.grouped:
+            profiles.store.save_accounts(conn, out.grouped, out.accounts)
+        profiles.store.set_due(conn, out.due)
+        for kind, entity_ids in out.undue.items():
+            profiles.store.drop_due(conn, kind, entity_ids)
+        if out.changes:
+            audiences.apply(conn, out.changes)
+            self._enqueue(conn, catalog, out)
+        profiles.store.put_marks(conn, out.next)
+
+    # ── people ─────────────────────────────────────────────────────────────────────────────────
+
+    def _people(
+        self, conn: Connection, catalog: Catalog, marks: Sequence[dirty.Mark], out: Outcome
+    ) -> None:
+        if not marks:
+            return
+        people = self.cache.load_people(conn, [m.entity_id for m in marks])
+        states = self.cache.load_states(conn, {f for p in people.values() for f in p.fragments})
+        wanted = {m.entity_id: _wanted(m, catalog, catalog.people) for m in marks}
+        grouped = [m for m in marks if m.flags & (dirty.GROUPS | dirty.ALL)]
+        if grouped:
+            self._group(conn, grouped, people, states, out)
+        tickets = self._tickets(conn, catalog, wanted, people)
+        accounts = self._account_states(conn, catalog, people)
+        named = self._identifiers(conn, marks)
+        for mark in marks:
+            person = people[mark.entity_id]
+            if not person.fragments:
+                self._gone(conn, mark.entity_id, person, catalog, out)
+                continue
+            own = [states[f] for f in person.fragments]
+            subject = PersonSubject(
+                own,
+                catalog.leaf_ids,
+                [accounts[key] for _, key in person.accounts if key in accounts],
+                tickets.get(mark.entity_id, ()),
+            )
+            if mark.flags & (dirty.VIEW | dirty.GROUPS | dirty.ALL):
+                values = named.get(mark.entity_id, [])
+                out.rows.append(self._row(mark.entity_id, own, person, values, out.now_ms))
+            self._evaluate(mark, person, subject, wanted[mark.entity_id], catalog, out)
+            self._pass_on(mark, person, catalog, out)
+
+    def _group(
+        self,
+        conn: Connection,
+        marks: Sequence[dirty.Mark],
+        people: Mapping[int, Entity],
+        states: Mapping[int, profiles.State],
+        out: Outcome,
+    ) -> None:
+        """Write again which accounts people are in; accounts entered or left look again."""
+        for mark in marks:
+            person = people[mark.entity_id]
+            spans = merge.groups(states[f] for f in person.fragments)
+            joined = sorted((first, key) for key, (first, _) in spans.items())
+            self._know_accounts(conn, [key for _, key in joined])
+            out.grouped.append(mark.entity_id)
+            for n, (first, key) in enumerate(joined):
+                out.accounts.append(
+                    profiles.store.AccountRow(
+                        person_id=mark.entity_id,
+                        account_id=self.account_ids[key],
+                        since_ms=first,
+                        last_ms=spans[key][1],
+                        is_primary=n == len(joined) - 1,
+                    )
+                )
+            for _, key in {*joined, *person.accounts}:
+                self._know_accounts(conn, [key])
+                out.next.add(dirty.ACCOUNT, self.account_ids[key], dirty.GROUPS | dirty.ALL)
+            mark.flags |= dirty.ALL if tuple(joined) != person.accounts else 0
+            person.accounts = tuple(joined)
+
+    def _know_accounts(self, conn: Connection, keys: Sequence[str]) -> None:
+        missing = [k for k in keys if k not in self.account_ids]
+        if missing:
+            if len(self.account_ids) > limits.identifiers_cached_max:
+                self.account_ids.clear()
+            self.account_ids.update(crm.accounts_by_key(conn, missing))
+
+    def _tickets(
+        self,
+        conn: Connection,
+        catalog: Catalog,
+        wanted: Mapping[int, set[int]],
+        people: Mapping[int, Entity],
+    ) -> dict[int, list[audiences.TicketState]]:
+        """Unresolved tickets of those for whom a definition will ask."""
+        crm_ids = catalog.index.touched_by_crm
+        owner = {
+            contact: i
+            for i, definitions in wanted.items()
+            if definitions & crm_ids
+            for contact in people[i].contacts
+        }
+        out: dict[int, list[audiences.TicketState]] = {}
+        if owner:
+            by_contact, _ = crm.ticket_states(conn, list(owner), [])
+            for contact, found in by_contact.items():
+                out.setdefault(owner[contact], []).extend(map(_ticket, found))
+        return out
+
+    def _account_states(
+        self, conn: Connection, catalog: Catalog, people: Mapping[int, Entity]
+    ) -> dict[str, profiles.State]:
+        """The account fragments' states, by account key, if any definition reads them."""
+        if not catalog.index.touched_by_account_trait:
+            return {}
+        keys = sorted({key for p in people.values() for _, key in p.accounts})
+        fragments = identity.account_fragments_of(conn, keys) if keys else {}
+        states = self.cache.load_states(conn, fragments.values())
+        return {key: states[f] for key, f in fragments.items()}
+
+    def _identifiers(
+        self, conn: Connection, marks: Sequence[dirty.Mark]
+    ) -> dict[int, list[tuple[str, str]]]:
+        shown = [m.entity_id for m in marks if m.flags & (dirty.VIEW | dirty.GROUPS | dirty.ALL)]
+        return identity.values_of(conn, SYSTEM, shown) if shown else {}
+
+    def _row(
+        self,
+        person_id: int,
+        states: Sequence[profiles.State],
+        person: Entity,
+        values: Sequence[tuple[str, str]],
+        now_ms: int,
+    ) -> profiles.store.ListRow:
+        traits = merge.traits(states)
+        texts = {n: str(t.value) for n, t in traits.items() if isinstance(t.value, str)}
+        emails = [v for n, v in values if n == "email"]
+        name = display_name(texts)
+        email = texts.get("email") or (emails[0] if emails else "")
+        live = [s for s in states if s.events]
+        account = self.account_ids.get(person.accounts[-1][1]) if person.accounts else None
+        shown = [v for n, v in values if n != "contact"][: limits.person_identifiers_max]
+        return profiles.store.ListRow(
+            id=person_id,
+            known=any(n != "anonymous_id" for n, _ in values),
+            name=name,
+            name_sort=fold_name(name or email or (shown[0] if shown else "")),
+            email=email,
+            title=texts.get("title") or texts.get("jobtitle") or "",
+            account_id=account,
+            identifiers=" ".join(shown).lower()[:4000],
+            first_seen_ms=min((s.first_ms for s in live), default=None),
+            last_seen_ms=max((s.last_ms for s in live), default=None),
+            updated_ms=now_ms,
+        )
+
+    def _gone(
+        self, conn: Connection, person_id: int, person: Entity, catalog: Catalog, out: Outcome
+    ) -> None:
+        """A person that merged into another leaves its audiences and the lists."""
+        subject = PersonSubject([], catalog.leaf_ids, [], ())
+        why = [{"text": "Merged into another person."}]
+        for audience_id in list(person.members):
+            self._change(audience_id, dirty.PERSON, person_id, False, person, subject, why, out)
+        out.gone.append(person_id)
+        out.undue[dirty.PERSON].append(person_id)
+        for _, key in person.accounts:
+            self._know_accounts(conn, [key])
+            out.next.add(dirty.ACCOUNT, self.account_ids[key], dirty.GROUPS | dirty.ALL)
+        self.cache.entities.drop([(dirty.PERSON, person_id)])
+
+    def _pass_on(self, mark: dirty.Mark, person: Entity, catalog: Catalog, out: Outcome) -> None:
+        """What a person's change means for the accounts the person is in."""
+        touched = mark.definitions & catalog.accounts
+        if touched:
+            for _, key in person.accounts:
+                account = self.account_ids.get(key)
+                if account is None:
+                    out.next.add(dirty.PERSON, mark.entity_id, dirty.GROUPS, touched)
+                else:
+                    out.next.add(dirty.ACCOUNT, account, 0, touched)
+
+    # ── accounts ───────────────────────────────────────────────────────────────────────────────
+
+    def _accounts(
+        self, conn: Connection, catalog: Catalog, marks: Sequence[dirty.Mark], out: Outcome
+    ) -> None:
+        if not marks:
+            return
+        members = profiles.store.members(conn, [m.entity_id for m in marks])
+        for mark in marks:
+            self._expand(mark, members[mark.entity_id], catalog, out)
+        wanted = {m.entity_id: _wanted(m, catalog, catalog.accounts) for m in marks}
+        looked = [m for m in marks if wanted[m.entity_id]]
+        if not looked:
+            return
+        keys = crm.account_keys(conn, [m.entity_id for m in looked])
+        fragments = identity.account_fragments_of(conn, list(keys.values()))
+        known = self.cache.load_accounts(
+            conn, {m.entity_id: fragments.get(keys[m.entity_id]) for m in looked}
+        )
+        _, tickets = crm.ticket_states(conn, [], [m.entity_id for m in looked])
+        for mark in looked:
+            account = known[mark.entity_id]
+            own = self.cache.load_states(conn, account.fragments)
+            subject = AccountSubject(
+                keys[mark.entity_id],
+                list(own.values()),
+                self._member_states(conn, members[mark.entity_id]),
+                catalog,
+                [_ticket(t) for t in tickets.get(mark.entity_id, ())],
+            )
+            self._evaluate(mark, account, subject, wanted[mark.entity_id], catalog, out)
+
+    def _expand(
+        self, mark: dirty.Mark, people: Sequence[int], catalog: Catalog, out: Outcome
+    ) -> None:
+        """An account's own change reaches its people's definitions, in later chunks."""
+        touched = mark.definitions & catalog.people
+        for person in people if touched else ():
+            out.next.add(dirty.PERSON, person, 0, touched)
+
+    def _member_states(
+        self, conn: Connection, people: Sequence[int]
+    ) -> list[tuple[Sequence[profiles.State], Sequence[tuple[int, str]]]]:
+        entities = self.cache.load_people(conn, people)
+        states = self.cache.load_states(conn, {f for e in entities.values() for f in e.fragments})
+        return [([states[f] for f in e.fragments], e.accounts) for e in entities.values()]
+
+    # ── both ───────────────────────────────────────────────────────────────────────────────────
+
+    def _evaluate(
+        self,
+        mark: dirty.Mark,
+        entity: Entity,
+        subject: PersonSubject | AccountSubject,
+        wanted: Iterable[int],
+        catalog: Catalog,
+        out: Outcome,
+    ) -> None:
+        """Evaluate definitions, note changes and when the answers can change by themselves."""
+        soonest: int | None = None
+        for audience_id in wanted:
+            live = catalog.live[audience_id]
+            holds, next_ms = live.evaluate(subject, out.now_ms)
+            if next_ms is not None and (soonest is None or next_ms < soonest):
+                soonest = next_ms
+            if holds != (audience_id in entity.members):
+                why = audiences.explain(live.definition, subject, out.now_ms)
+                self._change(
+                    audience_id, mark.kind, mark.entity_id, holds, entity, subject, why, out
+                )
+        if mark.flags & (dirty.ALL | dirty.WAKE):  # every definition was asked: this is the answer
+            if soonest is None:
+                out.undue[mark.kind].append(mark.entity_id)
+            else:
+                out.due.append((mark.kind, mark.entity_id, soonest))
+            entity.due_ms = soonest
+        elif soonest is not None and (entity.due_ms is None or soonest < entity.due_ms):
+            out.due.append((mark.kind, mark.entity_id, soonest))
+            entity.due_ms = soonest
+
+    @staticmethod
+    def _change(
+        audience_id: int,
+        kind: int,
+        entity_id: int,
+        entered: bool,
+        entity: Entity,
+        subject: PersonSubject | AccountSubject,
+        why: list[dict[str, Any]],
+        out: Outcome,
+    ) -> None:
+        if entered:
+            entity.members[audience_id] = out.now_ms
+        else:
+            entity.members.pop(audience_id, None)
+        out.subjects[kind, entity_id] = subject
+        out.changes.append(
+            audiences.Change(
+                audience_id=audience_id,
+                entity_id=entity_id,
+                entered=entered,
+                at_ms=out.now_ms,
+                why=why,
+            )
+        )
+
+    def _enqueue(self, conn: Connection, catalog: Catalog, out: Outcome) -> None:
+        """Changes of audiences that a destination receives leave through the outbox."""
+        subscribed = activation.subscribed(conn)
+        rows = [
+            _outgoing(conn, catalog.live[c.audience_id], c, out)
+            for c in out.changes
+            if c.audience_id in catalog.live and catalog.live[c.audience_id].key in subscribed
+        ]
+        if rows:
+            activation.enqueue(conn, rows, out.now_ms)
+
+
+def _wanted(mark: dirty.Mark, catalog: Catalog, kind: frozenset[int]) -> set[int]:
+    if mark.flags & (dirty.ALL | dirty.WAKE):
+        return set(kind)
+    wanted = mark.definitions & kind
+    if mark.flags & dirty.CRM:
+        wanted |= catalog.index.touched_by_crm & kind
+    return wanted
+
+
+def _ticket(found: Any) -> audiences.TicketState:
+    return msgspec.convert(found, audiences.TicketState, from_attributes=True)
+
+
+def _outgoing(
+    conn: Connection, live: Live, change: audiences.Change, out: Outcome
+) -> activation.AudienceChange:
+    """The change as a destination receives it."""
+    if live.of == "person":
+        subject = out.subjects[dirty.PERSON, change.entity_id]
+        assert isinstance(subject, PersonSubject)
+        values = identity.values_of(conn, SYSTEM, [change.entity_id]).get(change.entity_id, [])
+        traits = {n: t.value for n, t in merge.traits(subject.states).items()}
+        entity = ids.api_id("per", change.entity_id)
+    else:
+        account = out.subjects[dirty.ACCOUNT, change.entity_id]
+        assert isinstance(account, AccountSubject)
+        values = [("account_id", account.key)]
+        traits = {n: t.value for n, t in merge.traits(account.own).items()}
+        entity = ids.api_id("acc", change.entity_id)
+    return activation.AudienceChange(
+        audience_key=live.key,
+        audience_name=live.name,
+        entity_kind=live.of,
+        entity_id=entity,
+        entered=change.entered,
+        at_ms=change.at_ms,
+        home=":".join(values[0]) if values else "",
+        identifiers=[{"namespace": n, "value": v} for n, v in values],
+        traits=traits,
+    )
+
+
+def display_name(traits: Mapping[str, str]) -> str:
+    """A person's name from the spec's traits: `name`, or first and last."""
+    if traits.get("name", "").strip():
+        return traits["name"].strip()
+    first = traits.get("firstName") or traits.get("first_name") or traits.get("firstname") or ""
+    last = traits.get("lastName") or traits.get("last_name") or traits.get("lastname") or ""
+    return f"{first} {last}".strip()

@@ -1,0 +1,225 @@
+"""The conductor: ingest, conclude, and what is due, one bounded step after another.
+
+    step():  catalogue changed? → micro-batch → conclusions → due list → backfill → signals
+
+Every step is one transaction. A step that fails because the database went away is retried on a new
+connection with memory rebuilt; one that fails on a fact is retried fact by fact, and the culprit is
+kept as refused, so that no input can stop the worker.
+"""
+
+import psycopg
+import structlog
+
+from onefold import audiences, log, profiles, storage
+from onefold.kernel import clock, facts, limits
+from onefold.profiles import dirty
+from onefold.storage import Connection
+from onefold.worker import backfill, metrics, sweep
+from onefold.worker import catalog as catalogs
+from onefold.worker.cache import Cache
+from onefold.worker.conclude import Conclude
+from onefold.worker.ingest import Ingest
+
+LOCK_KEY = 724003  # one worker a partition
+_CATALOG_MS = 100
+_DUE_MS = 100
+_SIGNALS_MS = 10_000
+_HEALTH_MS = 60_000
+_PRUNE_MS = 600_000
+
+logger = structlog.get_logger("onefold.worker")
+
+
+class Engine:
+    """The worker's state and its steps. `now_ms` comes in with every call."""
+
+    def __init__(self, conn: Connection, now_ms: int) -> None:
+        self.conn = conn
+        self.cache = Cache()
+        self.catalog = catalogs.load(conn)
+        self.ingest = Ingest(conn, self.cache, now_ms)
+        self.conclude = Conclude(self.cache)
+        backfill.take_up(conn, self.catalog, self.ingest.seq)
+        self.catalog = catalogs.load(conn)
+        conn.commit()
+        self._next = dict.fromkeys(("catalog", "due", "prune"), 0)
+        self._next["signals"] = now_ms
+        self._next["health"] = now_ms + 2_000
+        self._day = 0
+        self._more_backfill = True
+
+    def step(self, now_ms: int) -> bool:
+        """Do what there is to do, a bounded amount; False when there was nothing."""
+        if self._time("catalog", now_ms, _CATALOG_MS):
+            self._reload()
+        worked = self._ingest(now_ms)
+        worked = self._conclude(now_ms) or worked
+        if self._time("due", now_ms, _DUE_MS):
+            self._due(now_ms)
+        if self._more_backfill:
+            self._backfill()
+            worked = True
+        self._sweep(now_ms)
+        if self._time("prune", now_ms, _PRUNE_MS):
+            self.ingest.dedupe.prune(self.conn, now_ms)
+            self.conn.commit()
+        self.cache.trim()
+        return worked
+
+    def recover(self, conn: Connection, now_ms: int) -> None:
+        """Go on with a new connection, or after a rollback: memory is rebuilt from the tables."""
+        self.conn = conn
+        self.ingest.forget(conn, now_ms)
+        self.conclude.account_ids.clear()
+        self.catalog = catalogs.load(conn)
+        conn.commit()
+
+    def _time(self, what: str, now_ms: int, every_ms: int) -> bool:
+        if now_ms < self._next[what]:
+            return False
+        self._next[what] = now_ms + every_ms
+        return True
+
+    # ── ingest ─────────────────────────────────────────────────────────────────────────────────
+
+    def _ingest(self, now_ms: int) -> bool:
+        rows = log.read(self.conn, self.ingest.seq)
+        if not rows:
+            self.conn.commit()
+            return False
+        try:
+            self._batch(rows, now_ms)
+        except psycopg.OperationalError:
+            raise
+        except Exception:  # a fact that breaks the fold must not stop the ones behind it
+            logger.exception("batch failed, going on item by item", first_seq=rows[0].seq)
+            self.conn.rollback()
+            self.ingest.forget(self.conn, now_ms)
+            self._one_by_one(rows, now_ms)
+        metrics.lag_seconds.set(max(0, now_ms - rows[-1].received_ms) / 1000)
+        return True
+
+    def _batch(self, rows: list[log.Row], now_ms: int) -> None:
+        batch = self.ingest.read(rows)
+        with metrics.batch_seconds.time():
+            self.ingest.apply(self.conn, batch, self.catalog, now_ms)
+            self.conn.commit()
+        self.ingest.committed(batch)
+        metrics.events.inc(len(batch.facts))
+        metrics.refused.inc(len(batch.refusals))
+
+    def _one_by_one(self, rows: list[log.Row], now_ms: int) -> None:
+        """The slow road past a poisoned row: what fails alone is refused with what it raised."""
+        for row in rows:
+            batch = self.ingest.read([row])
+            good: list[facts.Fact] = []
+            for fact in batch.facts:
+                reason = self._fails(batch, fact, now_ms)
+                if reason is None:
+                    good.append(fact)
+                    continue
+                key = fact.source_id, fact.received_ms // clock.HOUR_MS * clock.HOUR_MS
+                batch.ledger[key][1] -= 1
+                batch.ledger[key][3] += 1
+                batch.skipped.append(fact.pos)
+                batch.refusals.append(self._refusal(fact, reason))
+            batch.facts = good
+            self.ingest.apply(self.conn, batch, self.catalog, now_ms)
+            self.conn.commit()
+            self.ingest.committed(batch)
+
+    def _fails(self, batch: object, fact: facts.Fact, now_ms: int) -> str | None:
+        """Try one fact alone and take it back; what it raised, or None."""
+        rows = log.fetch(self.conn, [fact.pos])
+        alone = self.ingest.read([rows[fact.pos][0]])
+        alone.facts, alone.refusals, alone.skipped, alone.ledger = [fact], [], [], {}
+        reason = None
+        try:
+            self.ingest.apply(self.conn, alone, self.catalog, now_ms)
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:  # the reason is stored with the fact
+            reason = f"{type(error).__name__}: {error}"
+        self.conn.rollback()
+        self.ingest.forget(self.conn, now_ms)
+        return reason
+
+    def _refusal(self, fact: facts.Fact, reason: str) -> facts.Refusal:
+        _, _, raw = log.fetch(self.conn, [fact.pos])[fact.pos]
+        return facts.Refusal(
+            pos=fact.pos,
+            source_id=fact.source_id,
+            received_ms=fact.received_ms,
+            code="internal_error",
+            field="item",
+            problem=f"could not be folded: {reason}"[:500].replace("\x00", "\ufffd"),
+            remedy="Report this with the item; it can be replayed once mended.",
+            raw=raw,
+        )
+
+    # ── conclude ───────────────────────────────────────────────────────────────────────────────
+
+    def _conclude(self, now_ms: int) -> bool:
+        with metrics.conclude_seconds.time():
+            n = self.conclude.step(self.conn, self.catalog, now_ms)
+            self.conn.commit()
+        metrics.concluded.inc(n)
+        return n > 0
+
+    def _due(self, now_ms: int) -> None:
+        found = profiles.store.due(self.conn, now_ms, limits.conclude_chunk_max)
+        if found:
+            marks = [dirty.Mark(kind, i, dirty.WAKE) for kind, i in found]
+            self.conclude.conclude(self.conn, self.catalog, marks, dirty.Marks(), now_ms)
+        self.conn.commit()
+
+    # ── definitions ────────────────────────────────────────────────────────────────────────────
+
+    def _reload(self) -> None:
+        if not catalogs.changed(self.conn, self.catalog):
+            self.conn.commit()
+            return
+        self.catalog = catalogs.load(self.conn)
+        backfill.take_up(self.conn, self.catalog, self.ingest.seq)
+        for audience_id in self.catalog.gone:
+            audiences.clear(self.conn, audience_id)
+        self.conn.commit()
+        self.catalog = catalogs.load(self.conn)
+        self.cache.entities.clear()
+        self.conn.commit()
+        self._more_backfill = True
+
+    def _backfill(self) -> None:
+        self._more_backfill = backfill.step(self.conn, self.catalog, self.ingest)
+        live = backfill.go_live(self.conn, self.catalog)
+        self.conn.commit()
+        if live:
+            self.catalog = catalogs.load(self.conn)
+            self.conn.commit()
+
+    # ── signals ────────────────────────────────────────────────────────────────────────────────
+
+    def _sweep(self, now_ms: int) -> None:
+        day = clock.day_of(now_ms)
+        if (self.ingest.usage_changed or day != self._day) and self._time(
+            "signals", now_ms, _SIGNALS_MS
+        ):
+            with metrics.signals_seconds.time():
+                changes = sweep.signals_step(self.conn, now_ms)
+                self.conn.commit()
+            if changes is not None:
+                self.ingest.usage_changed = False
+                self._day = day
+                self._next["health"] = now_ms
+        if self._time("health", now_ms, _HEALTH_MS):
+            sweep.health_step(self.conn, now_ms)
+            self.conn.commit()
+
+
+def connect(url: str) -> Connection:
+    """The worker's connection, which holds the lock that makes it the only one."""
+    conn = storage.connect(url, application="onefold-worker")
+    conn.execute("SET lock_timeout = '60s'")
+    conn.execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
+    conn.commit()
+    return conn

@@ -1,0 +1,297 @@
+"""One micro-batch: log rows → facts → identity → folded states, in one transaction.
+
+The transaction holds the reader's offset, links, states, usage, dirty marks, the dedupe row and the
+ledger together, so that a crash at any instant re-reads the batch and changes nothing twice. The
+caller commits, and then calls `Batch.committed`; after a failure it rolls back and calls
+`Ingest.forget`.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import msgspec
+
+from onefold import crm, governance, identity, log, profiles
+from onefold.kernel import clock, facts, limits
+from onefold.profiles import dirty, fold
+from onefold.storage import Connection
+from onefold.worker.cache import Cache
+from onefold.worker.catalog import Catalog
+
+READER = "worker"
+_SEEN_STEP_MS = clock.MINUTE_MS
+# Traits of group calls, and fields of our own account facts, that are columns of the account.
+_ACCOUNT_COLUMNS = ("name", "domain", "industry", "plan")
+
+
+class Batch(msgspec.Struct):
+    """What one micro-batch came to; `committed` on the engine takes it up."""
+
+    last_seq: int
+    rows: int
+    received_ms: int
+    facts: list[facts.Fact]
+    keys: list[bytes]
+    skipped: list[int]
+    refusals: list[facts.Refusal]
+    ledger: dict[tuple[int, int], list[int]]
+
+
+class Ingest:
+    """The folding half of the worker. One writer: it alone changes states."""
+
+    def __init__(self, conn: Connection, cache: Cache, now_ms: int) -> None:
+        self.cache = cache
+        self.seq = log.checkpoint(conn, READER)
+        self.names = profiles.store.names(conn)
+        self.dedupe = log.dedupe.Dedupe()
+        self.dedupe.load(conn, now_ms)
+        self.resolver = identity.Resolver(conn, points_of=self._points_of)
+        self.accounts: dict[str, int] = {}
+        self.usage_changed = False  # usage of a day before today: signals look again
+
+    def forget(self, conn: Connection, now_ms: int) -> None:
+        """After a failed transaction: memory may hold what the tables do not."""
+        self.cache.clear()
+        self.resolver.forget()
+        self.accounts.clear()
+        self.seq = log.checkpoint(conn, READER)
+        self.names = profiles.store.names(conn)
+        self.dedupe.load(conn, now_ms)
+
+    # ── reading ────────────────────────────────────────────────────────────────────────────────
+
+    def read(self, rows: Sequence[log.Row]) -> Batch:
+        """Admit the rows' items and tell duplicates from new facts. No writes."""
+        batch = Batch(rows[-1].seq, len(rows), rows[-1].received_ms, [], [], [], [], {})
+        admitted: list[facts.Fact] = []
+        for row in rows:
+            counts = self._counts(batch, row)
+            counts[0] += row.items
+            for one in governance.admit(row):
+                if isinstance(one, facts.Refusal):
+                    batch.refusals.append(one)
+                    batch.skipped.append(one.pos)
+                    counts[3] += 1
+                else:
+                    admitted.append(one)
+        named = [f for f in admitted if f.message_id]
+        keys = [log.dedupe.key(f.source_id, f.message_id) for f in named]
+        again = {f.pos for f, seen in zip(named, self.dedupe.seen(keys), strict=True) if seen}
+        batch.keys = [k for f, k in zip(named, keys, strict=True) if f.pos not in again]
+        for fact in admitted:
+            counts = batch.ledger[fact.source_id, fact.received_ms // clock.HOUR_MS * clock.HOUR_MS]
+            if fact.pos in again:
+                batch.skipped.append(fact.pos)
+                counts[2] += 1
+            else:
+                batch.facts.append(fact)
+                counts[1] += 1
+        return batch
+
+    @staticmethod
+    def _counts(batch: Batch, row: log.Row) -> list[int]:
+        key = row.source_id, row.received_ms // clock.HOUR_MS * clock.HOUR_MS
+        return batch.ledger.setdefault(key, [0, 0, 0, 0])
+
+    # ── folding ────────────────────────────────────────────────────────────────────────────────
+
+    def apply(self, conn: Connection, batch: Batch, catalog: Catalog, now_ms: int) -> None:
+        """Fold the batch and write everything it changed. The caller commits."""
+        resolved = self.resolver.resolve(conn, batch.facts)
+        own = self._account_fragments(conn, batch.facts)
+        states = self.cache.load_states(conn, {*resolved.fragments, *own.values()})
+        self._name(conn, batch.facts)
+        marks = dirty.Marks()
+        usage: dict[profiles.store.UsageKey, int] = defaultdict(int)
+        folder = _Folder(catalog, states, self.names, self.accounts, marks, usage, own)
+        for fact, fragment, person, seen in zip(
+            batch.facts, resolved.fragments, resolved.people, resolved.seen, strict=True
+        ):
+            folder.fold(fact, fragment, person, seen)
+        crm.apply_account_traits(conn, folder.account_traits(self.accounts))
+        changed = {i: states[i] for i in {*resolved.fragments, *own.values()}}
+        profiles.store.save_states(conn, changed)
+        profiles.store.add_usage(conn, usage)
+        for device in resolved.refold:
+            self._refold(conn, device, catalog, marks)
+        if resolved.regrouped:
+            for person in resolved.regrouped:
+                marks.add(dirty.PERSON, person, dirty.VIEW | dirty.GROUPS | dirty.ALL)
+            self.cache.entities.drop((dirty.PERSON, p) for p in resolved.regrouped)
+        profiles.store.put_marks(conn, marks)
+        profiles.store.add_ledger(conn, batch.ledger)
+        profiles.store.save_refused(conn, batch.refusals)
+        log.dedupe.save(conn, batch.last_seq, batch.received_ms, batch.keys, batch.skipped)
+        log.save_checkpoint(conn, READER, batch.last_seq, now_ms)
+        today = clock.day_of(now_ms)
+        if any(key[2] < today for key in usage):
+            self.usage_changed = True
+
+    def committed(self, batch: Batch) -> None:
+        """Take up what a committed batch changed outside the states."""
+        self.dedupe.add(batch.keys, batch.received_ms)
+        self.seq = batch.last_seq
+
+    def _account_fragments(self, conn: Connection, found: Sequence[facts.Fact]) -> dict[str, int]:
+        """Rows for accounts first named here, and fragments of those whose own traits change."""
+        named = {f.account for f in found if f.account is not None}
+        new = sorted(named - self.accounts.keys())
+        if new:
+            self.accounts.update(crm.ensure_accounts(conn, new))
+            if len(self.accounts) > limits.identifiers_cached_max:
+                self.accounts = {k: self.accounts[k] for k in named}
+        groups = sorted({f.account for f in found if f.account and f.kind == "group"})
+        return self.resolver.account_fragments(conn, groups) if groups else {}
+
+    def _name(self, conn: Connection, found: Sequence[facts.Fact]) -> None:
+        """Give ids to event names first seen here; beyond the limit they share id 0."""
+        new = sorted({f.name for f in found} - self.names.keys())
+        if not self.names:
+            new = ["(other)", *new]
+        room = limits.event_names_max - len(self.names)
+        given = {name: len(self.names) + i for i, name in enumerate(new[: max(room, 0)])}
+        if given:
+            profiles.store.add_names(conn, given)
+            self.names.update(given)
+
+    # ── chapters that moved ────────────────────────────────────────────────────────────────────
+
+    def _points_of(self, conn: Connection, device_id: int) -> list[tuple[int, int]]:
+        """Every log-in on a device, (at_ms, who), read back from the facts of those who did."""
+        wanted = identity.who_of(conn, device_id)
+        out: list[tuple[int, int]] = []
+        for who_id, fragment_ids in wanted.items():
+            for fact in self._facts_of(conn, fragment_ids):
+                if self.resolver.is_login(conn, fact, device_id, who_id):
+                    out.append((fact.at_ms, who_id))
+        return out
+
+    def _facts_of(self, conn: Connection, fragment_ids: Sequence[int]) -> list[facts.Fact]:
+        positions = profiles.store.positions_of(conn, fragment_ids)
+        return _admitted(log.fetch(conn, positions))
+
+    def _refold(
+        self, conn: Connection, device_id: int, catalog: Catalog, marks: dirty.Marks
+    ) -> None:
+        """Fold a device's own facts again, each into the chapter of its time."""
+        fragment_ids = identity.chapters_of(conn, device_id)
+        positions = profiles.store.positions_of(conn, fragment_ids)
+        profiles.store.drop_history(conn, fragment_ids)
+        states = {i: profiles.State() for i in fragment_ids}
+        usage: dict[profiles.store.UsageKey, int] = defaultdict(int)
+        folder = _Folder(catalog, states, self.names, self.accounts, marks, usage, {})
+        people = identity.people_of(conn, fragment_ids)
+        for fact in _admitted(log.fetch(conn, positions)):
+            fragment = self.resolver.fragment_at(conn, device_id, fact.at_ms)
+            seen = self.resolver.seen_on(conn, fact)
+            folder.fold(fact, fragment, people[fragment], seen)
+        for i, state in states.items():
+            self.cache.states.put(i, state)
+        profiles.store.save_states(conn, states)
+        profiles.store.add_usage(conn, usage)
+        for person in people.values():
+            marks.add(dirty.PERSON, person, dirty.VIEW | dirty.GROUPS | dirty.ALL)
+
+
+def _admitted(stored: dict[int, tuple[log.Row, log.Envelope, bytes]]) -> list[facts.Fact]:
+    found = (governance.admit_at(row, env, pos, raw) for pos, (row, env, raw) in stored.items())
+    return sorted((f for f in found if isinstance(f, facts.Fact)), key=lambda f: f.pos)
+
+
+class _Folder:
+    """Folds facts into states and notes whom that touches."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        states: dict[int, profiles.State],
+        names: dict[str, int],
+        accounts: dict[str, int],
+        marks: dirty.Marks,
+        usage: dict[profiles.store.UsageKey, int],
+        own: dict[str, int],
+    ) -> None:
+        self.catalog = catalog
+        self.states = states
+        self.names = names
+        self.accounts = accounts
+        self.marks = marks
+        self.usage = usage
+        self.own = own
+        self._account_traits: dict[str, None] = {}
+
+    def fold(self, fact: facts.Fact, fragment: int, person: int, seen: Sequence[int]) -> None:
+        """One fact into its fragment."""
+        state = self.states[fragment]
+        before = state.last_ms // _SEEN_STEP_MS if state.events else -1
+        name_id = self.names.get(fact.name, 0)
+        joined = fold.fold(state, fact, name_id, seen)
+        if person == 0:
+            self._fold_account(state, fact)
+            return
+        flags = 0
+        definitions: set[int] = set()
+        if joined:
+            flags |= dirty.VIEW | dirty.GROUPS
+        if state.last_ms // _SEEN_STEP_MS != before:
+            flags |= dirty.VIEW
+        if fact.traits and fact.kind != "group":
+            names = fold.fold_traits(state, fact)
+            if names:
+                flags |= dirty.VIEW
+                definitions |= self.catalog.touched_by_traits(names, "person")
+        leaves = self.catalog.folds(fact.name)
+        if leaves:
+            for key in fold.fold_leaves(state, fact, leaves):
+                definitions |= self.catalog.touched_by_leaf(key)
+        if fact.kind == "group" and fact.account:
+            self._fold_group(fact)
+        elif fact.kind == "track" and fact.category == "product":
+            account = self.accounts[fact.account] if fact.account else 0
+            self.usage[fragment, account, clock.day_of(fact.at_ms), name_id] += 1
+        if fact.category == "crm":
+            flags |= dirty.CRM
+            if fact.account:
+                self.marks.add(dirty.ACCOUNT, self.accounts[fact.account], dirty.CRM)
+        if flags or definitions:
+            self.marks.add(dirty.PERSON, person, flags, definitions)
+
+    def _fold_group(self, fact: facts.Fact) -> None:
+        """A group call's traits are the account's."""
+        assert fact.account is not None
+        if fact.traits:
+            state = self.states[self.own[fact.account]]
+            self._mark_account(fact.account, fold.fold_traits(state, fact))
+
+    def _fold_account(self, state: profiles.State, fact: facts.Fact) -> None:
+        """A fact at home at the account; what a person edited in the CRM is a trait as well."""
+        account = fact.account or fact.home.value
+        changes = fact.properties.get("changes")
+        names: list[str] = []
+        if fact.category == "crm" and isinstance(changes, dict):
+            edited = {k: v[1] for k, v in changes.items() if isinstance(v, list) and len(v) == 2}
+            names = fold.fold_traits(state, msgspec.structs.replace(fact, traits=edited))
+        elif fact.traits:
+            names = fold.fold_traits(state, fact)
+        self._mark_account(account, names)
+        self.marks.add(dirty.ACCOUNT, self.accounts[account], dirty.CRM)
+
+    def _mark_account(self, account: str, names: list[str]) -> None:
+        if not names:
+            return
+        if any(n in _ACCOUNT_COLUMNS for n in names):
+            self._account_traits[account] = None
+        touched = self.catalog.touched_by_traits(names, "account")
+        touched |= self.catalog.touched_by_account_traits(names)
+        self.marks.add(dirty.ACCOUNT, self.accounts[account], 0, touched)
+
+    def account_traits(self, ids: dict[str, int]) -> list[tuple[int, dict[str, str]]]:
+        """(account id, columns) of accounts whose columns follow changed traits."""
+        out = []
+        for key in self._account_traits:
+            if key in self.own:
+                traits = self.states[self.own[key]].traits
+                columns = {n: str(traits[n].value) for n in _ACCOUNT_COLUMNS if n in traits}
+                out.append((ids[key], columns))
+        return out

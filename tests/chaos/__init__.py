@@ -1,0 +1,1 @@
+"""Killing real processes under load."""

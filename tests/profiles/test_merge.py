@@ -1,0 +1,91 @@
+"""A person is the merge of its fragments: any grouping, any order, and nothing is lost."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onefold.kernel import facts
+from onefold.profiles import fold, merge
+from onefold.profiles.model import State, Trait, decode, encode
+
+HOUR = 3_600_000
+LEAF = fold.LeafFold(id=1, key="k", shared=False, size_ms=HOUR, keep=0, match=None)
+SHARED = fold.LeafFold(id=1, key="k", shared=True, size_ms=HOUR, keep=0, match=None)
+
+TRAITS = st.dictionaries(
+    st.sampled_from("abc"), st.none() | st.integers(0, 3) | st.booleans(), max_size=3
+)
+FACTS = st.lists(
+    st.builds(
+        lambda n, at, traits, account, category: facts.Fact(
+            pos=n, source_id=n % 3, category=category, kind="track", name="x", at_ms=at * HOUR,
+            received_ms=10**10, message_id="", home=facts.Identifier("user_id", "u"),
+            identifiers=(), account=account, traits=traits, properties={},
+        ),
+        st.integers(0, 10**6), st.integers(0, 50), TRAITS, st.none() | st.sampled_from(["p", "q"]),
+        st.sampled_from(["product", "crm"]),
+    ),
+    max_size=25,
+)  # fmt: skip
+
+
+def folded(history: list[facts.Fact]) -> State:
+    state = State()
+    for fact in history:
+        fold.fold(state, fact, fact.pos % 4, [fact.pos % 5])
+        fold.fold_traits(state, fact)
+        fold.fold_leaves(state, fact, [LEAF, SHARED])
+    return state
+
+
+@given(FACTS, st.randoms(use_true_random=False))
+def test_order_of_arrival_does_not_matter(history: list[facts.Fact], rng: object) -> None:
+    shuffled = list(history)
+    rng.shuffle(shuffled)  # type: ignore[attr-defined]
+    one, other = folded(history), folded(shuffled)
+    one.tail.sort()
+    other.tail.sort()
+    assert merge.view([one], {}) == merge.view([other], {})
+    assert one.leaves == other.leaves
+    assert one.shares == other.shares
+    assert one.tail == other.tail
+
+
+@given(FACTS, st.integers(0, 25))
+def test_merging_fragments_is_folding_all_their_facts(history: list[facts.Fact], at: int) -> None:
+    left, right, whole = folded(history[:at]), folded(history[at:]), folded(history)
+    assert merge.view([left, right], {}) == merge.view([right, left], {}) == merge.view([whole], {})
+    assert merge.buckets([left, right], 1) == merge.buckets([whole], 1)
+    joined = merge.memberships([left, right])
+    assert joined == merge.memberships([whole])
+    both = merge.shared_buckets([([left, right], joined)], 1, HOUR, "p")
+    assert both == merge.shared_buckets([([whole], joined)], 1, HOUR, "p")
+
+
+@given(FACTS)
+def test_an_encoded_state_comes_back_whole(history: list[facts.Fact]) -> None:
+    state = folded(history)
+    assert decode(encode(state)) == state
+
+
+@given(FACTS)
+def test_every_fact_counts_for_one_account_at_most(history: list[facts.Fact]) -> None:
+    state = folded(history)
+    joined = merge.memberships([state])
+    counted = sum(
+        n
+        for _, account in joined
+        for n in merge.shared_buckets([([state], joined)], 1, HOUR, account).values()
+    )
+    assert counted == (len(history) if joined else 0)
+
+
+def test_what_was_edited_by_hand_wins_over_later_events() -> None:
+    by_hand, event = Trait("Ann", 2, 100, 0), Trait("ann", 1, 900, 3)
+    assert not fold.wins(event, by_hand)
+    assert fold.wins(by_hand, event)
+
+
+def test_before_any_membership_the_first_account_counts() -> None:
+    joined = [(100, "p"), (500, "q")]
+    assert [merge.account_at(joined, at) for at in (0, 100, 499, 500, 900)] == ["p"] * 3 + ["q"] * 2
+    assert merge.account_at([], 5) is None
