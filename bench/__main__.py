@@ -149,8 +149,11 @@ def main() -> None:
         for definition in world.audiences():
             body = {"key": definition["key"], "name": definition["key"], "definition": definition}
             _api(server, key, "POST", "/api/audiences", body)
-        probe = {"audience": "probe", "of": "person",
-                 "where": {"count": {"event": "Probe Fired", "within": "1d"}, "at_least": 1}}  # fmt: skip
+        probe = {
+            "audience": "probe",
+            "of": "person",
+            "where": {"count": {"event": "Probe Fired", "within": "1d"}, "at_least": 1},
+        }
         _api(server, key, "POST", "/api/audiences",
              {"key": "probe", "name": "probe", "definition": probe})  # fmt: skip
         url = storage.running_url(server.data) or os.environ["ONEFOLD_DATABASE_URL"]

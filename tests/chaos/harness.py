@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-
 from bench.server import ONEFOLD, Server, free_port, wait_ready
 
 WAIT_S = 60
@@ -106,9 +105,7 @@ class Crashes:
                 words = " ".join(process.cmdline())
             except psutil.Error:
                 continue
-            if part == "postgres" and "postgres" in words and "-D" in words:
-                found.append(process)
-            elif words.endswith(f"onefold.app.process {part}"):
+            if (part == "postgres" and "postgres" in words and "-D" in words) or words.endswith(f"onefold.app.process {part}"):
                 found.append(process)
         return list({p.pid: p for p in found}.values())
 

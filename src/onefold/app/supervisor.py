@@ -50,7 +50,7 @@ class Child:
             self.not_before = now + self.pause_s
             self.pause_s = min(self.pause_s * 2, _PAUSE_MAX_S)
         if now >= self.not_before:
-            self.process = subprocess.Popen(  # noqa: S603 our own interpreter and module
+            self.process = subprocess.Popen(
                 [sys.executable, "-m", "onefold.app.process", self.name],
                 env=self.env,
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops in order

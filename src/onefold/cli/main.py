@@ -1,4 +1,4 @@
-"""Commands. Output for people goes to stderr; a result (a key) is alone on the last line of stdout."""
+"""Commands. Words for people go to stderr; a result (a key) is alone on stdout's last line."""
 
 import sys
 from pathlib import Path

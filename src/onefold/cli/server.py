@@ -100,7 +100,7 @@ async def _demo(
             "  A live stream of events keeps running. Ctrl-C stops everything.\n"
         ),
     )
-    stopped.set()
+    stop.set()
     await watcher
 
 
@@ -134,8 +134,7 @@ async def _ready(base: str, stop: threading.Event) -> None:
 
 
 async def _relay(stop: threading.Event, stopped: asyncio.Event) -> None:
-    while not stop.is_set() and not stopped.is_set():
-        await asyncio.sleep(0.1)
+    await asyncio.to_thread(stop.wait)
     stopped.set()
 
 

@@ -9,7 +9,7 @@ import zlib
 from onefold.kernel import errors, limits
 
 _EITHER = 32 + zlib.MAX_WBITS  # zlib reads both headers
-_ZLIB_FIRST = 0x78
+_MAGIC = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 
 
 def plain(body: bytes, encoding: bytes) -> bytes:
@@ -19,7 +19,7 @@ def plain(body: bytes, encoding: bytes) -> bytes:
     """
     if len(body) > limits.request_bytes_max:
         raise too_large()
-    if body[:2] == b"\x1f\x8b" or (body[:1] and body[0] == _ZLIB_FIRST):
+    if body[:2] in _MAGIC:
         return _inflate(body)
     if encoding.strip().lower() not in (b"", b"identity", b"gzip", b"x-gzip", b"deflate"):
         name = encoding.decode("latin-1")[:40]

@@ -45,16 +45,22 @@ class Invalid(OnefoldError):
 
 
 class NotSignedIn(OnefoldError):
+    """No key or session, or one that is not known."""
+
     status = 401
     code = "not_signed_in"
 
 
 class Forbidden(OnefoldError):
+    """Known, but not allowed."""
+
     status = 403
     code = "forbidden"
 
 
 class NotFound(OnefoldError):
+    """There is no such thing, or none that the caller may see."""
+
     status = 404
     code = "not_found"
 
@@ -71,10 +77,14 @@ class Conflict(OnefoldError):
 
 
 class TooLarge(OnefoldError):
+    """More than a named limit."""
+
     status = 413
     code = "too_large"
 
 
 class Unavailable(OnefoldError):
+    """A part is starting or overloaded; trying again helps."""
+
     status = 503
     code = "unavailable"

@@ -28,7 +28,7 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     source_id    `source.id`; 0 for the CRM and the system itself
     category     of its source: product, website, billing, support, email, crm or system
     kind         track, identify, page, screen, group or alias
-    name         the track event's name; "Page Viewed", "Screen Viewed", "Identify", "Group", "Alias"
+    name         a track call's event; else Page Viewed, Screen Viewed, Identify, Group, Alias
     at_ms        when it happened: timestamp corrected for clock skew, never after `received_ms`
     received_ms  when the collector took it
     home         the identifier whose fragment keeps it

@@ -73,6 +73,14 @@ links_fact_all_max = 4  # identifiers of one fact that are linked pairwise; more
 audiences_max = 1_000
 definition_nodes_max = 200
 window_days_max = 400
+definition_chars_max = 50_000  # of a definition's text
+definition_depth_max = 20  # conditions within conditions
+definition_values_max = 1_000  # values of one `in`
+definition_string_chars_max = 512  # one name or value in a definition
+audience_key_chars_max = 64
+count_max = 1_000_000_000  # a threshold of `count`
+why_reasons_max = 20  # reasons kept with a membership change
+why_value_chars_max = 120  # a longer value is cut in a reason
 
 # activation
 outbox_claim_max = 100  # rows claimed at once for one destination

@@ -18,6 +18,6 @@ from onefold.log.store import (
 )
 
 __all__ = [
-    "Envelope", "Row", "append", "append_facts", "checkpoint", "dedupe", "fetch", "head", "pack", "read",
-    "save_checkpoint", "unpack",
+    "Envelope", "Row", "append", "append_facts", "checkpoint", "dedupe", "fetch", "head", "pack",
+    "read", "save_checkpoint", "unpack",
 ]  # fmt: skip

@@ -143,7 +143,7 @@ def save(
 
 
 def skipped(conn: Connection, first_seq: int, last_seq: int) -> set[int]:
-    """Positions in a range of log rows that were duplicates or refused (and perhaps some beside it)."""
+    """Positions in a range of log rows (at least) that were duplicates or refused."""
     out: set[int] = set()
     for (packed,) in conn.execute(SKIPPED, (first_seq, last_seq), binary=True):
         out.update(int.from_bytes(packed[i : i + 8], "big") for i in range(0, len(packed), 8))

@@ -20,11 +20,23 @@ FROM unnest(%s::int[], %s::text[], %s::bigint[], %s::int[], %s::bytea[])
   AS t (source_id, category, received_ms, items, body)
 RETURNING seq
 """
+# The limits cut here rather than in a loop over a stream: leaving a stream early cancels the query,
+# and with it the caller's transaction. `octet_length` does not fetch a body stored out of line.
 READ = """
 SELECT source_id, category, received_ms, items, body, seq
-FROM log WHERE seq > %s ORDER BY seq LIMIT %s
+FROM (
+  SELECT *, sum(items) OVER before AS items_sum, sum(octet_length(body)) OVER before AS bytes_sum,
+    row_number() OVER before AS number
+  FROM (SELECT * FROM log WHERE seq > %(after)s ORDER BY seq LIMIT %(rows_max)s) AS page
+  WINDOW before AS (ORDER BY seq ROWS UNBOUNDED PRECEDING)
+) AS summed
+WHERE number = 1 OR (items_sum <= %(items_max)s AND bytes_sum <= %(bytes_max)s)
+ORDER BY seq
 """
-FETCH = "SELECT source_id, category, received_ms, items, body, seq FROM log WHERE seq = ANY(%s)"
+FETCH = """
+SELECT source_id, category, received_ms, items, body, seq
+FROM log WHERE seq = ANY(%s::bigint[])
+"""
 HEAD = "SELECT coalesce(max(seq), 0) FROM log"
 CHECKPOINT = "SELECT seq FROM checkpoint WHERE name = %s"
 SAVE_CHECKPOINT = """
@@ -39,6 +51,8 @@ def append(conn: Connection, rows: Sequence[model.Row]) -> list[int]:
     Must be the last statement of the caller's transaction before its commit: every other appender
     waits from here on.
     """
+    if not rows:
+        return []
     with conn.pipeline():
         conn.execute(LOCK, (LOCK_KEY,))
         cursor = conn.execute(
@@ -74,17 +88,13 @@ def append_facts(
 
 def read(conn: Connection, after_seq: int, rows_max: int = 1_000) -> list[model.Row]:
     """Rows after `after_seq` in order: whole rows, at least one, up to the micro-batch limits."""
-    out: list[model.Row] = []
-    items = size = 0
-    with conn.cursor(binary=True) as cursor:
-        for record in cursor.stream(READ, (after_seq, rows_max)):
-            row = model.Row(*record)
-            items += row.items
-            size += len(row.body)
-            if out and (items > limits.batch_events_max or size > limits.batch_bytes_max):
-                break
-            out.append(row)
-    return out
+    values = {
+        "after": after_seq,
+        "rows_max": rows_max,
+        "items_max": limits.batch_events_max,
+        "bytes_max": limits.batch_bytes_max,
+    }
+    return [model.Row(*record) for record in conn.execute(READ, values, binary=True)]
 
 
 def fetch(

@@ -33,9 +33,9 @@ DROP_USAGE = "DELETE FROM usage WHERE fragment_id = ANY(%s)"
 NAMES = "SELECT id, name FROM event_name"
 ADD_NAMES = "INSERT INTO event_name (id, name) SELECT * FROM unnest(%s::int[], %s::text[])"
 PUT_DIRTY = "INSERT INTO dirty (body) VALUES (%s)"
-TAKE_DIRTY = (
-    "DELETE FROM dirty WHERE id IN (SELECT id FROM dirty ORDER BY id LIMIT %s) RETURNING id, body"
-)
+TAKE_DIRTY = """
+DELETE FROM dirty WHERE id IN (SELECT id FROM dirty ORDER BY id LIMIT %s) RETURNING id, body
+"""
 DIRTY_LEFT = "SELECT EXISTS (SELECT FROM dirty)"
 DUE = "SELECT kind, entity_id FROM due WHERE at_ms <= %s ORDER BY at_ms LIMIT %s"
 DUE_OF = "SELECT entity_id, at_ms FROM due WHERE kind = %s AND entity_id = ANY(%s)"
@@ -67,7 +67,8 @@ PEOPLE_AFTER = "SELECT id FROM person WHERE id > %s ORDER BY id LIMIT %s"
 ACCOUNTS_ALL = "SELECT id FROM account"
 SAVE_LEDGER = """
 INSERT INTO ledger (source_id, hour_ms, received, processed, duplicate, refused)
-SELECT * FROM unnest(%s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+SELECT * FROM unnest(%s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+  %s::bigint[])
 ON CONFLICT (source_id, hour_ms) DO UPDATE SET received = ledger.received + excluded.received,
   processed = ledger.processed + excluded.processed,
   duplicate = ledger.duplicate + excluded.duplicate, refused = ledger.refused + excluded.refused
@@ -203,7 +204,7 @@ def due(conn: Connection, now_ms: int, rows_max: int) -> list[tuple[int, int]]:
 
 def due_of(conn: Connection, kind: int, ids: Sequence[int]) -> dict[int, int]:
     """When entities are due next, where they are."""
-    return {i: at for i, at in conn.execute(DUE_OF, (kind, list(ids)))}
+    return dict(conn.execute(DUE_OF, (kind, list(ids))).fetchall())
 
 
 def set_due(conn: Connection, rows: Sequence[tuple[int, int, int]]) -> None:

@@ -70,7 +70,9 @@ class Person(TypedDict):
     merged_ids: list[str]
     name: str
     email: str
+    title: str
     known: bool
+    contacts: list[str]
     tickets: list[dict[str, Any]]
     tasks: list[dict[str, Any]]
 

@@ -1,12 +1,10 @@
 """A person as everybody sees them, and the list of people."""
 
-from typing import Any
-
-from onefold import audiences, crm, identity, profiles
-from onefold.kernel import clock, errors, ids, limits
+from onefold import crm, identity, profiles
+from onefold.kernel import clock, ids
 from onefold.kernel.viewer import Viewer
-from onefold.record import keyset, model, refs, store
-from onefold.storage import Connection, fold_name
+from onefold.record import keyset, lines, model, refs, store
+from onefold.storage import Connection
 
 
 def find(conn: Connection, viewer: Viewer, ref: str) -> int:
@@ -32,12 +30,12 @@ def person(conn: Connection, viewer: Viewer, ref: str) -> model.Person:
     if view is None:
         raise refs.unknown("person", ref)
     row = store.person(conn, person_id) or {}
-    rows = identity.identifiers_of(conn, viewer, person_id)
-    contacts = [ids.api_id("con", int(r.value)) for r in rows if r.namespace == "contact"]
+    found = store.identifiers_of(conn, person_id)
+    contacts = [ids.api_id("con", int(r["value"])) for r in found if r["namespace"] == "contact"]
     return {
         "id": ids.api_id("per", person_id),
-        "identifiers": identifier_lines(rows, view),
-        "traits": trait_lines(view, store.source_keys(conn)),
+        "identifiers": lines.identifiers(found, view.seen),
+        "traits": lines.traits(view.traits, store.source_keys(conn)),
         "accounts": [
             {
                 "id": ids.api_id("acc", r["id"]),
@@ -47,14 +45,64 @@ def person(conn: Connection, viewer: Viewer, ref: str) -> model.Person:
             }
             for r in store.accounts_of(conn, person_id)
         ],
-        "audiences": audience_lines(conn, viewer, "person", person_id),
-        "events": {"total": view.events_total, "by_name": by_count(view.by_name)},
+        "audiences": lines.audiences(conn, viewer, "person", person_id),
+        "events": lines.events(view),
         "first_seen": clock.iso(view.first_ms),
         "last_seen": clock.iso(view.last_ms),
         "merged_ids": [ids.api_id("per", i) for i in identity.merged_ids(conn, viewer, person_id)],
         "name": row.get("name", ""),
         "email": row.get("email", ""),
+        "title": row.get("title", ""),
         "known": row.get("known", False),
-        "tickets": _of_contacts(conn, viewer, crm.tickets, contacts),
-        "tasks": _of_contacts(conn, viewer, crm.tasks, contacts),
+        "contacts": contacts,
+        "tickets": lines.work(conn, viewer, crm.tickets, {"contact_id": contacts}),
+        "tasks": lines.work(conn, viewer, crm.tasks, {"contact_id": contacts}),
+    }
+
+
+def list_people(
+    conn: Connection,
+    viewer: Viewer,
+    *,
+    q: str = "",
+    audience: str | None = None,
+    account: str | None = None,
+    known: bool | None = None,
+    sort: str | None = None,
+    cursor: str | None = None,
+    limit: int | None = None,
+) -> model.PeoplePage:
+    """A page of people, newest seen first unless `sort` says otherwise.
+
+    `q`: words in names and identifiers; when nothing holds them as typed, what is like them.
+    `audience`: a key. `account`: a reference. Raises `Invalid` for what it does not know.
+    """
+    viewer.must_read()
+    query = store.Query(store.PEOPLE, store.PEOPLE_TEXT)
+    if audience is not None:
+        query.where(store.IN_AUDIENCE_PEOPLE, audience=lines.key("audience", audience))
+    if account is not None:
+        query.where(store.OF_ACCOUNT, account=lines.account_id(conn, account))
+    if known is not None:
+        query.where(store.KNOWN, known=known)
+    order = keyset.chosen(store.PEOPLE_ORDERS, sort, "-last_seen")
+    total, rows, cursor = lines.page(conn, query, q, order, cursor, limit)
+    names = store.account_names(conn, [r["account_id"] for r in rows if r["account_id"]])
+    return {"items": [_row(r, names) for r in rows], "total": total, "next": cursor}
+
+
+def _row(row: store.Row, names: dict[int, tuple[str, str]]) -> model.PersonRow:
+    account = None
+    if row["account_id"] in names:
+        name, key = names[row["account_id"]]
+        account = {"id": ids.api_id("acc", row["account_id"]), "name": name or key}
+    return {
+        "id": ids.api_id("per", row["id"]),
+        "name": row["name"],
+        "email": row["email"],
+        "title": row["title"],
+        "known": row["known"],
+        "account": account,
+        "first_seen": clock.iso(row["first_seen_ms"]),
+        "last_seen": clock.iso(row["last_seen_ms"]),
     }

@@ -1,6 +1,7 @@
 """The record's only SQL: keys, sessions, and what lists and record pages read across rooms."""
 
 from collections.abc import Sequence
+from copy import copy
 from datetime import datetime
 from typing import Any
 
@@ -131,10 +132,19 @@ SELECT a.id, a.key, a.name, a.domain, a.industry, a.plan, a.owner_id, a.health, 
 FROM account a
 """
 ACCOUNTS_TEXT = "(a.name_sort || ' ' || lower(a.key) || ' ' || a.domain)"
-IN_AUDIENCE = """
+IN_AUDIENCE_PEOPLE = """
 EXISTS (SELECT 1 FROM membership m JOIN audience u ON u.id = m.audience_id
-  WHERE u.key = %(audience)s AND u.of = {of} AND u.status <> 'deleted' AND m.entity_id = {id})
+  WHERE u.key = %(audience)s AND u.of = 'person' AND u.status <> 'deleted' AND m.entity_id = p.id)
 """
+IN_AUDIENCE_ACCOUNTS = """
+EXISTS (SELECT 1 FROM membership m JOIN audience u ON u.id = m.audience_id
+  WHERE u.key = %(audience)s AND u.of = 'account' AND u.status <> 'deleted' AND m.entity_id = a.id)
+"""
+KNOWN = "p.known = %(known)s"
+OWNER = "a.owner_id = %(owner)s"
+NO_OWNER = "a.owner_id IS NULL"
+RISK = "a.risk = %(risk)s"
+AT_RISK = "a.risk <> ''"
 OF_ACCOUNT = """
 EXISTS (SELECT 1 FROM person_account pa WHERE pa.person_id = p.id AND pa.account_id = %(account)s)
 """
@@ -147,47 +157,47 @@ SELECT account_id, count(*) FROM person_account WHERE account_id = ANY(%s) GROUP
 
 
 class Query:
-    """A list's FROM, conditions and parameters, put together from the constants above."""
+    """A list's FROM, conditions and parameters, put together from the constants of this file."""
 
     def __init__(self, select: str, text: str) -> None:
         self._select = select
         self._text = text
-        self.wheres: list[sql.Composable] = []
+        self._match = "NULL::float8"
+        self._wheres: tuple[str, ...] = ()
         self.params: dict[str, Any] = {}
-        self.match = sql.SQL("NULL")
 
     def where(self, condition: str, **params: Any) -> None:
         """Add a condition; its parameters are named."""
-        self.wheres.append(sql.SQL(condition))  # type: ignore[arg-type]
-        self.params.update(params)
+        self._wheres = (*self._wheres, condition)
+        self.params = {**self.params, **params}
 
-    def tokens(self, q: str) -> None:
-        """Rows that hold every word of `q` as typed."""
-        for i, token in enumerate(q.split()):
-            bare = token.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            self.where(f"{self._text} ILIKE %(token{i})s", **{f"token{i}": f"%{bare}%"})
+    def typed(self, words: str) -> "Query":
+        """This list, of rows that hold every word as typed."""
+        out = copy(self)
+        for i, word in enumerate(words.split()):
+            bare = word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+            out.where(f"{self._text} ILIKE %(word{i})s", **{f"word{i}": f"%{bare}%"})
+        return out
 
-    def typos(self, q: str) -> None:
-        """Rows that hold something like `q`, sorted by how like."""
-        self.where(f"%(q)s <% {self._text}".replace("<%", "<%%"), q=q)
-        self.match = sql.SQL(f"word_similarity(%(q)s, {self._text})::float8")  # type: ignore[arg-type]
-
-    def conditions(self) -> sql.Composable:
-        """The WHERE clause, or nothing."""
-        if not self.wheres:
-            return sql.SQL("")
-        return sql.SQL(" WHERE ") + sql.SQL(" AND ").join(self.wheres)
+    def like(self, words: str) -> "Query":
+        """This list, of rows that hold something like the words; `match` says how like, to 1."""
+        out = copy(self)
+        out.where(f"%(words)s <%% {self._text}", words=words)
+        out._match = f"word_similarity(%(words)s, {self._text})::float8"
+        return out
 
     def rows(self) -> sql.Composable:
         """The whole list, unsorted."""
-        select = sql.SQL(self._select).format(match=self.match)  # type: ignore[arg-type]
-        return select + self.conditions()
+        return sql.SQL(self._select.replace("{match}", self._match) + self._where())  # type: ignore[arg-type]
 
     def counted(self) -> sql.Composable:
         """The list's length, up to `list_count_max`."""
         source = self._select[self._select.index("FROM") :]
-        inner = sql.SQL("SELECT 1 " + source) + self.conditions()  # type: ignore[arg-type]
+        inner = sql.SQL("SELECT 1 " + source + self._where())  # type: ignore[arg-type]
         return sql.SQL("SELECT count(*) FROM ({} LIMIT {}) t").format(inner, limits.list_count_max)
+
+    def _where(self) -> str:
+        return " WHERE " + " AND ".join(self._wheres) if self._wheres else ""
 
 
 def count(conn: Connection, query: Query) -> int:
@@ -251,7 +261,7 @@ def people_counts(conn: Connection, account_ids: Sequence[int]) -> dict[int, int
 # ── record pages ──────────────────────────────────────────────────────────────────────────────────
 
 SOURCE_KEYS = "SELECT id, key FROM source"
-PERSON = "SELECT id, name, email, known, first_seen_ms, last_seen_ms FROM person WHERE id = %s"
+PERSON = "SELECT id, name, email, title, known FROM person WHERE id = %s"
 ACCOUNTS_OF = """
 SELECT a.id, a.name, a.key, pa.is_primary FROM person_account pa
 JOIN account a ON a.id = pa.account_id
@@ -268,6 +278,12 @@ WHERE pa.account_id = %s ORDER BY p.last_seen_ms DESC NULLS LAST, p.id LIMIT %s
 """
 ACCOUNT_BY_ID = "WHERE a.id = %s"
 ACCOUNT_BY_KEY = "WHERE md5(a.key) = md5(%s) AND a.key = %s"
+IDENTIFIERS_OF = """
+SELECT i.id, i.namespace, i.value, min(f.first_seen_ms) AS first_ms, max(f.last_seen_ms) AS last_ms
+FROM fragment f JOIN identifier i ON i.id = f.identifier_id
+WHERE f.person_id = %s GROUP BY i.id
+ORDER BY array_position(ARRAY['user_id', 'email', 'contact'], i.namespace), i.id LIMIT %s
+"""
 FRAGMENTS_OF_PERSON = "SELECT id FROM fragment WHERE person_id = %s"
 
 
@@ -296,6 +312,11 @@ def account(conn: Connection, wanted: int | str) -> Row | None:
 def people_of(conn: Connection, account_id: int, people_max: int) -> list[Row]:
     """An account's people, newest seen first."""
     return _all(conn, PEOPLE_OF, (account_id, people_max))
+
+
+def identifiers_of(conn: Connection, person_id: int) -> list[Row]:
+    """A person's identifiers: id, namespace, value, first_ms and last_ms as the home of facts."""
+    return _all(conn, IDENTIFIERS_OF, (person_id, limits.person_identifiers_max))
 
 
 def fragments_of_person(conn: Connection, person_id: int) -> list[int]:

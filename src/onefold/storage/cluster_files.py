@@ -16,7 +16,6 @@ and so does a copy of the binaries.
 
 import hashlib
 import importlib.util
-import json
 import os
 import pwd
 import re
@@ -84,7 +83,7 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What DATA/postgres.json holds: folders as paths from DATA, `socket` only when it is not home's."""
+    """What DATA/postgres.json holds: paths from DATA; `socket` is empty when it is home's own."""
 
     home: str
     name: str
@@ -178,7 +177,10 @@ def find_binaries() -> Path:
 
 
 def lay_out(data: Path) -> Layout:
-    """Find or make the cluster's places, under the lock. Only what is ours is created or chowned."""
+    """Find or make the cluster's places; call it under the lock.
+
+    Raises `ClusterFailed` when they are lost, another's, or out of reach.
+    """
     record = recorded(data)
     account = _account(home_of(data, record) if record else data / "postgres")
     home = home_of(data, record) if record else _choose_home(data, account)
@@ -202,7 +204,12 @@ def lay_out(data: Path) -> Layout:
         write_private(data / RECORD, msgspec.json.format(msgspec.json.encode(new)).decode() + "\n")
     _own(home / "log", account)
     return Layout(
-        data=data, home=home, socket=socket, name=name, account=account, secrets=_secrets(data)
+        data=data,
+        home=home,
+        socket=socket,
+        name=name,
+        account=account,
+        secrets=_secrets(data, new=not (home / "pgdata").exists()),
     )
 
 
@@ -259,8 +266,10 @@ def _account(home: Path) -> Account:
 def _choose_home(data: Path, account: Account) -> Path:
     if account.reaches(data):
         return data / "postgres"
-    digest = hashlib.blake2b(os.fsencode(data), digest_size=8).hexdigest()
-    home = FALLBACK / digest
+    home = FALLBACK / hashlib.blake2b(os.fsencode(data), digest_size=8).hexdigest()
+    while (home / "pgdata").exists():
+        logger.warning("a removed data folder left its database behind", home=str(home))
+        home = home.with_name(home.name + "x")
     logger.warning(
         "PostgreSQL may not enter the data folder; its files go elsewhere",
         data=str(data), runs_as=account.name, home=str(home),
@@ -289,12 +298,16 @@ def _check_home(data: Path, home: Path) -> None:
         note.write_text(f"{data}\n", encoding="utf-8")
 
 
-def _secrets(data: Path) -> Secrets:
+def _secrets(data: Path, *, new: bool) -> Secrets:
     path = data / SECRETS
     if path.exists():
         return msgspec.json.decode(path.read_bytes(), type=Secrets)
+    if not new:
+        raise ClusterFailed(
+            f"`{path}` with the database's passwords is missing. Restore it from your backup."
+        )
     made = Secrets(superuser=clock.token(""), onefold=clock.token(""))
-    write_private(path, json.dumps(msgspec.to_builtins(made)) + "\n")
+    write_private(path, msgspec.json.encode(made).decode() + "\n")
     return made
 
 

@@ -41,8 +41,9 @@ def pool(url: str, *, size: int, application: str = "onefold") -> ConnectionPool
 def migrate(url: str) -> None:
     """Bring the database to the newest schema. Safe to call from several processes at once."""
     with connect(url, autocommit=True, application="onefold-migrate") as lock:
+        lock.execute("SET statement_timeout = 0")  # another process may migrate for long
         lock.execute("SELECT pg_advisory_lock(724001)")
         config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["url"] = url
         command.upgrade(config, "head")

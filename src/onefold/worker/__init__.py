@@ -1,4 +1,4 @@
-"""The worker: one process, the only writer of people and conclusions (DESIGN: the life of an event)."""
+"""The worker: one process, the only writer of people and conclusions."""
 
 from onefold.worker.engine import Engine
 from onefold.worker.main import run

@@ -17,80 +17,10 @@ from onefold.profiles import dirty, merge
 from onefold.storage import Connection, fold_name
 from onefold.worker.cache import Cache, Entity
 from onefold.worker.catalog import Catalog, Live
+from onefold.worker.subjects import AccountSubject, PersonSubject
 
 _QUEUE_ROWS = 16
-
-
-class PersonSubject:
-    """A person as definitions see it (audiences.Subject)."""
-
-    def __init__(
-        self,
-        states: Sequence[profiles.State],
-        leaf_ids: Mapping[str, int],
-        accounts: Sequence[profiles.State],
-        tickets: Sequence[audiences.TicketState],
-    ) -> None:
-        self.states = states
-        self.leaf_ids = leaf_ids
-        self.accounts = accounts
-        self._tickets = tickets
-
-    def trait(self, name: str) -> Any:
-        """The winning value, or None."""
-        found = merge.trait(self.states, name)
-        return found.value if found else None
-
-    def account_traits(self, name: str) -> Sequence[Any]:
-        """The trait's value in each of the person's accounts that has it."""
-        found = (s.traits.get(name) for s in self.accounts)
-        return [t.value for t in found if t is not None]
-
-    def buckets(self, leaf_key: str) -> Mapping[int, int]:
-        """The buckets of a leaf."""
-        return merge.buckets(self.states, self.leaf_ids[leaf_key])
-
-    def tickets(self) -> Sequence[audiences.TicketState]:
-        """Unresolved tickets."""
-        return self._tickets
-
-
-class AccountSubject:
-    """An account as definitions see it (audiences.Subject)."""
-
-    def __init__(
-        self,
-        key: str,
-        own: Sequence[profiles.State],
-        people: Sequence[tuple[Sequence[profiles.State], Sequence[tuple[int, str]]]],
-        catalog: Catalog,
-        tickets: Sequence[audiences.TicketState],
-    ) -> None:
-        self.key = key
-        self.own = own
-        self.people = people
-        self.catalog = catalog
-        self._tickets = tickets
-
-    def trait(self, name: str) -> Any:
-        """The winning value, or None."""
-        found = merge.trait(self.own, name)
-        return found.value if found else None
-
-    def account_traits(self, name: str) -> Sequence[Any]:
-        """An account's account is itself."""
-        value = self.trait(name)
-        return [] if value is None else [value]
-
-    def buckets(self, leaf_key: str) -> Mapping[int, int]:
-        """The buckets of a leaf: the facts of the account's people, at the time they were its."""
-        leaf_id = self.catalog.leaf_ids[leaf_key]
-        size_ms = self.catalog.size_of(leaf_key)
-        return merge.shared_buckets(self.people, leaf_id, size_ms, self.key)
-
-    def tickets(self) -> Sequence[audiences.TicketState]:
-        """Unresolved tickets."""
-        return self._tickets
+_KINDS = {"person": dirty.PERSON, "account": dirty.ACCOUNT}
 
 
 class Outcome:
@@ -451,28 +381,23 @@ def _outgoing(
     conn: Connection, live: Live, change: audiences.Change, out: Outcome
 ) -> activation.AudienceChange:
     """The change as a destination receives it."""
-    if live.of == "person":
-        subject = out.subjects[dirty.PERSON, change.entity_id]
-        assert isinstance(subject, PersonSubject)
+    subject = out.subjects[_KINDS[live.of], change.entity_id]
+    if isinstance(subject, PersonSubject):
         values = identity.values_of(conn, SYSTEM, [change.entity_id]).get(change.entity_id, [])
-        traits = {n: t.value for n, t in merge.traits(subject.states).items()}
-        entity = ids.api_id("per", change.entity_id)
+        states, prefix = subject.states, "per"
     else:
-        account = out.subjects[dirty.ACCOUNT, change.entity_id]
-        assert isinstance(account, AccountSubject)
-        values = [("account_id", account.key)]
-        traits = {n: t.value for n, t in merge.traits(account.own).items()}
-        entity = ids.api_id("acc", change.entity_id)
+        values = [("account_id", subject.key)]
+        states, prefix = subject.own, "acc"
     return activation.AudienceChange(
         audience_key=live.key,
         audience_name=live.name,
         entity_kind=live.of,
-        entity_id=entity,
+        entity_id=ids.api_id(prefix, change.entity_id),
         entered=change.entered,
         at_ms=change.at_ms,
         home=":".join(values[0]) if values else "",
         identifiers=[{"namespace": n, "value": v} for n, v in values],
-        traits=traits,
+        traits={n: t.value for n, t in merge.traits(states).items()},
     )
 
 

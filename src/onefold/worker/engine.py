@@ -114,7 +114,7 @@ class Engine:
             batch = self.ingest.read([row])
             good: list[facts.Fact] = []
             for fact in batch.facts:
-                reason = self._fails(batch, fact, now_ms)
+                reason = self._fails(fact, now_ms)
                 if reason is None:
                     good.append(fact)
                     continue
@@ -128,7 +128,7 @@ class Engine:
             self.conn.commit()
             self.ingest.committed(batch)
 
-    def _fails(self, batch: object, fact: facts.Fact, now_ms: int) -> str | None:
+    def _fails(self, fact: facts.Fact, now_ms: int) -> str | None:
         """Try one fact alone and take it back; what it raised, or None."""
         rows = log.fetch(self.conn, [fact.pos])
         alone = self.ingest.read([rows[fact.pos][0]])

@@ -13,15 +13,13 @@ import msgspec
 
 from onefold import crm, governance, identity, log, profiles
 from onefold.kernel import clock, facts, limits
-from onefold.profiles import dirty, fold
+from onefold.profiles import dirty
 from onefold.storage import Connection
 from onefold.worker.cache import Cache
 from onefold.worker.catalog import Catalog
+from onefold.worker.folder import Folder
 
 READER = "worker"
-_SEEN_STEP_MS = clock.MINUTE_MS
-# Traits of group calls, and fields of our own account facts, that are columns of the account.
-_ACCOUNT_COLUMNS = ("name", "domain", "industry", "plan")
 
 
 class Batch(msgspec.Struct):
@@ -104,7 +102,7 @@ class Ingest:
         self._name(conn, batch.facts)
         marks = dirty.Marks()
         usage: dict[profiles.store.UsageKey, int] = defaultdict(int)
-        folder = _Folder(catalog, states, self.names, self.accounts, marks, usage, own)
+        folder = Folder(catalog, states, self.names, self.accounts, marks, usage, own)
         for fact, fragment, person, seen in zip(
             batch.facts, resolved.fragments, resolved.people, resolved.seen, strict=True
         ):
@@ -162,9 +160,11 @@ class Ingest:
         wanted = identity.who_of(conn, device_id)
         out: list[tuple[int, int]] = []
         for who_id, fragment_ids in wanted.items():
-            for fact in self._facts_of(conn, fragment_ids):
-                if self.resolver.is_login(conn, fact, device_id, who_id):
-                    out.append((fact.at_ms, who_id))
+            out += [
+                (fact.at_ms, who_id)
+                for fact in self._facts_of(conn, fragment_ids)
+                if self.resolver.is_login(conn, fact, device_id, who_id)
+            ]
         return out
 
     def _facts_of(self, conn: Connection, fragment_ids: Sequence[int]) -> list[facts.Fact]:
@@ -180,7 +180,7 @@ class Ingest:
         profiles.store.drop_history(conn, fragment_ids)
         states = {i: profiles.State() for i in fragment_ids}
         usage: dict[profiles.store.UsageKey, int] = defaultdict(int)
-        folder = _Folder(catalog, states, self.names, self.accounts, marks, usage, {})
+        folder = Folder(catalog, states, self.names, self.accounts, marks, usage, {})
         people = identity.people_of(conn, fragment_ids)
         for fact in _admitted(log.fetch(conn, positions)):
             fragment = self.resolver.fragment_at(conn, device_id, fact.at_ms)
@@ -197,101 +197,3 @@ class Ingest:
 def _admitted(stored: dict[int, tuple[log.Row, log.Envelope, bytes]]) -> list[facts.Fact]:
     found = (governance.admit_at(row, env, pos, raw) for pos, (row, env, raw) in stored.items())
     return sorted((f for f in found if isinstance(f, facts.Fact)), key=lambda f: f.pos)
-
-
-class _Folder:
-    """Folds facts into states and notes whom that touches."""
-
-    def __init__(
-        self,
-        catalog: Catalog,
-        states: dict[int, profiles.State],
-        names: dict[str, int],
-        accounts: dict[str, int],
-        marks: dirty.Marks,
-        usage: dict[profiles.store.UsageKey, int],
-        own: dict[str, int],
-    ) -> None:
-        self.catalog = catalog
-        self.states = states
-        self.names = names
-        self.accounts = accounts
-        self.marks = marks
-        self.usage = usage
-        self.own = own
-        self._account_traits: dict[str, None] = {}
-
-    def fold(self, fact: facts.Fact, fragment: int, person: int, seen: Sequence[int]) -> None:
-        """One fact into its fragment."""
-        state = self.states[fragment]
-        before = state.last_ms // _SEEN_STEP_MS if state.events else -1
-        name_id = self.names.get(fact.name, 0)
-        joined = fold.fold(state, fact, name_id, seen)
-        if person == 0:
-            self._fold_account(state, fact)
-            return
-        flags = 0
-        definitions: set[int] = set()
-        if joined:
-            flags |= dirty.VIEW | dirty.GROUPS
-        if state.last_ms // _SEEN_STEP_MS != before:
-            flags |= dirty.VIEW
-        if fact.traits and fact.kind != "group":
-            names = fold.fold_traits(state, fact)
-            if names:
-                flags |= dirty.VIEW
-                definitions |= self.catalog.touched_by_traits(names, "person")
-        leaves = self.catalog.folds(fact.name)
-        if leaves:
-            for key in fold.fold_leaves(state, fact, leaves):
-                definitions |= self.catalog.touched_by_leaf(key)
-        if fact.kind == "group" and fact.account:
-            self._fold_group(fact)
-        elif fact.kind == "track" and fact.category == "product":
-            account = self.accounts[fact.account] if fact.account else 0
-            self.usage[fragment, account, clock.day_of(fact.at_ms), name_id] += 1
-        if fact.category == "crm":
-            flags |= dirty.CRM
-            if fact.account:
-                self.marks.add(dirty.ACCOUNT, self.accounts[fact.account], dirty.CRM)
-        if flags or definitions:
-            self.marks.add(dirty.PERSON, person, flags, definitions)
-
-    def _fold_group(self, fact: facts.Fact) -> None:
-        """A group call's traits are the account's."""
-        assert fact.account is not None
-        if fact.traits:
-            state = self.states[self.own[fact.account]]
-            self._mark_account(fact.account, fold.fold_traits(state, fact))
-
-    def _fold_account(self, state: profiles.State, fact: facts.Fact) -> None:
-        """A fact at home at the account; what a person edited in the CRM is a trait as well."""
-        account = fact.account or fact.home.value
-        changes = fact.properties.get("changes")
-        names: list[str] = []
-        if fact.category == "crm" and isinstance(changes, dict):
-            edited = {k: v[1] for k, v in changes.items() if isinstance(v, list) and len(v) == 2}
-            names = fold.fold_traits(state, msgspec.structs.replace(fact, traits=edited))
-        elif fact.traits:
-            names = fold.fold_traits(state, fact)
-        self._mark_account(account, names)
-        self.marks.add(dirty.ACCOUNT, self.accounts[account], dirty.CRM)
-
-    def _mark_account(self, account: str, names: list[str]) -> None:
-        if not names:
-            return
-        if any(n in _ACCOUNT_COLUMNS for n in names):
-            self._account_traits[account] = None
-        touched = self.catalog.touched_by_traits(names, "account")
-        touched |= self.catalog.touched_by_account_traits(names)
-        self.marks.add(dirty.ACCOUNT, self.accounts[account], 0, touched)
-
-    def account_traits(self, ids: dict[str, int]) -> list[tuple[int, dict[str, str]]]:
-        """(account id, columns) of accounts whose columns follow changed traits."""
-        out = []
-        for key in self._account_traits:
-            if key in self.own:
-                traits = self.states[self.own[key]].traits
-                columns = {n: str(traits[n].value) for n in _ACCOUNT_COLUMNS if n in traits}
-                out.append((ids[key], columns))
-        return out

@@ -75,8 +75,7 @@ def _deliver(database_url: str, settings: Settings, stop: threading.Event) -> No
         task = asyncio.create_task(
             activation.Deliverer(database_url, settings).run(stopped), name="deliverer"
         )
-        while not stop.is_set() and not task.done():
-            await asyncio.sleep(0.1)
+        await asyncio.to_thread(stop.wait)
         stopped.set()
         await task
 

@@ -1,0 +1,204 @@
+"""What a definition is: one frozen tree, whoever wrote it and however it is executed.
+
+    All | Any | Not            conditions on conditions
+    Trait                      a trait of the entity itself
+    AccountTrait               a trait of some account of the person
+    Count                      how often a `Leaf` happened
+    Tickets                    whether unresolved tickets of the CRM match
+
+A `Leaf` is the part of a count that the fold keeps: which events, in which window, without the
+threshold, so that definitions share it. `parse` makes trees, `compile_live` and `compile_sql`
+execute them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any as Value
+from typing import Literal, Protocol
+
+import msgspec
+
+from onefold.audiences import values
+
+Kind = Literal["person", "account"]
+
+
+class Property(msgspec.Struct, frozen=True):
+    """A condition on a property of an event; `path` is dotted: `file.format`."""
+
+    path: str
+    tests: tuple[values.Test, ...]
+
+
+class Leaf(msgspec.Struct, frozen=True, dict=True):
+    """What the folds keep for definitions: events of a name (None: of any) within a window.
+
+    key        canonical text of everything else here and of the kind of entity; people and
+               accounts fold apart, so they never share a leaf
+    where      conditions on the event's properties, by path
+    window_ms  None: ever
+    """
+
+    key: str
+    event: str | None
+    where: tuple[Property, ...] = ()
+    window_ms: int | None = None
+
+    @cached_property
+    def match(self) -> Callable[[Mapping[str, Value]], bool]:
+        """Does an event of the right name count, by its properties? Compiled once."""
+        return _matcher(self.where)
+
+
+class All(msgspec.Struct, frozen=True, tag="all"):
+    """Every condition holds."""
+
+    of: tuple["Node", ...]
+
+
+class Any(msgspec.Struct, frozen=True, tag="any"):
+    """At least one condition holds."""
+
+    of: tuple["Node", ...]
+
+
+class Not(msgspec.Struct, frozen=True, tag="not"):
+    """The condition does not hold."""
+
+    node: "Node"
+
+
+class Trait(msgspec.Struct, frozen=True, tag="trait"):
+    """The entity's own trait passes every test."""
+
+    name: str
+    tests: tuple[values.Test, ...]
+
+
+class AccountTrait(msgspec.Struct, frozen=True, tag="account"):
+    """Some account of the person has the trait, with a value that passes every test."""
+
+    name: str
+    tests: tuple[values.Test, ...]
+
+
+class Count(msgspec.Struct, frozen=True, tag="count"):
+    """How often the leaf's events happened passes every test."""
+
+    leaf: Leaf
+    tests: tuple[values.Test, ...]
+
+
+class Tickets(msgspec.Struct, frozen=True, tag="tickets"):
+    """Some (`exists`) or no unresolved ticket matches; None matches anything.
+
+    `status` is `open` (unresolved, paused ones included) or `paused`.
+    """
+
+    exists: bool
+    status: Literal["open", "paused"] = "open"
+    tag: str | None = None
+    priority: str | None = None
+    category: str | None = None
+
+
+Node = All | Any | Not | Trait | AccountTrait | Count | Tickets
+
+
+class Definition(msgspec.Struct, frozen=True):
+    """An audience of people or of accounts: those for whom `where` holds."""
+
+    of: Kind
+    where: Node
+
+
+class TicketState(msgspec.Struct, frozen=True):
+    """A ticket as conditions see it."""
+
+    status: str
+    tags: tuple[str, ...] = ()
+    priority: str = ""
+    category: str = ""
+
+
+class Subject(Protocol):
+    """A person or account as definitions see it."""
+
+    def trait(self, name: str) -> Value:
+        """The winning value of the entity's own trait, or None."""
+        ...
+
+    def account_traits(self, name: str) -> Sequence[Value]:
+        """The trait's value in each of the person's accounts that has it."""
+        ...
+
+    def buckets(self, leaf_key: str) -> Mapping[int, int]:
+        """bucket → n of a leaf (audiences/windows.py); empty when nothing happened."""
+        ...
+
+    def tickets(self) -> Sequence[TicketState]:
+        """The entity's unresolved tickets; resolved ones may be among them and are passed over."""
+        ...
+
+
+# One sentence of "why": {"text": what is so, "condition": what was asked, "holds": bool}.
+Reason = dict[str, Value]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Whether a definition holds, until when at least (None: until something happens), and why."""
+
+    holds: bool
+    next_ms: int | None
+    why: list[Reason]
+
+
+def leaves(definition: Definition) -> tuple[Leaf, ...]:
+    """The definition's leaves, each once, in the order of the text."""
+    found = {n.leaf.key: n.leaf for n in walk(definition.where) if isinstance(n, Count)}
+    return tuple(found.values())
+
+
+def walk(node: Node) -> list[Node]:
+    """The node and everything under it, top down."""
+    out: list[Node] = [node]
+    for child in children(node):
+        out.extend(walk(child))
+    return out
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The conditions directly under a condition."""
+    if isinstance(node, All | Any):
+        return node.of
+    return (node.node,) if isinstance(node, Not) else ()
+
+
+def leaf_of(
+    of: Kind, event: str | None, where: tuple[Property, ...] = (), window_ms: int | None = None
+) -> Leaf:
+    """A leaf with its key. Equal predicates have equal keys: `where` must be sorted by path."""
+    told = [[p.path, *([t.op, t.value] for t in p.tests)] for p in where]
+    key = msgspec.json.encode([of, event, told, window_ms]).decode()
+    return Leaf(key=key, event=event, where=where, window_ms=window_ms)
+
+
+def _matcher(where: tuple[Property, ...]) -> Callable[[Mapping[str, Value]], bool]:
+    checks = tuple((p.path.split("."), values.compile_tests(p.tests)) for p in where)
+    if len(checks) == 1 and len(checks[0][0]) == 1:
+        ((name,), check) = checks[0]
+        return lambda properties: check(properties.get(name))
+
+    def match(properties: Mapping[str, Value]) -> bool:
+        return all(check(_at(properties, path)) for path, check in checks)
+
+    return match
+
+
+def _at(properties: Mapping[str, Value], path: Sequence[str]) -> Value:
+    found: Value = properties
+    for step in path:
+        if not isinstance(found, Mapping):
+            return None
+        found = found.get(step)
+    return found

@@ -1,0 +1,309 @@
+"""What the resolver knows by heart: identifiers, devices, people and links.
+
+The one place with mutable state (STYLE.md 8): these objects mirror rows of the tables, and only the
+resolver, the single writer of its partition, changes either. Two generations bound the memory: when
+the young one is full it becomes the old one, and what is not asked for until the next turn goes.
+`Entry`, the short cut from a fact's identifiers to all this, dies at every turn, so that an entry
+never holds an object that another look-up would load a second time.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, cast
+from weakref import WeakValueDictionary
+
+from onefold.identity import chapters, store
+from onefold.identity.rules import RULES, Namespace
+from onefold.kernel import clock, limits
+from onefold.kernel.facts import Identifier
+from onefold.storage import Connection
+
+NEVER = -(1 << 62)
+ALWAYS = 1 << 62
+
+
+class Person:
+    """A person. `members` (fragment, identifier) and `contested` are None until somebody asks.
+
+    `contested`: a link of the component is suppressed that another order would let hold.
+    """
+
+    __slots__ = ("__weakref__", "contested", "id", "members")
+
+    def __init__(self, person_id: int) -> None:
+        self.id = person_id
+        self.members: list[tuple[int, Identifier]] | None = None
+        self.contested: bool | None = None
+
+
+NOBODY = Person(0)
+
+
+class Holder:
+    """A fragment, and the person it belongs to."""
+
+    __slots__ = ("fragment", "person")
+
+    def __init__(self, fragment: int, person: Person) -> None:
+        self.fragment = fragment
+        self.person = person
+
+
+class Known(Holder):
+    """A person-kind or account identifier: its one fragment is itself."""
+
+    __slots__ = ("generic", "id", "key", "rule")
+
+    def __init__(
+        self, identifier_id: int, key: Identifier, generic: bool, fragment: int, person: Person
+    ) -> None:
+        super().__init__(fragment, person)
+        self.id = identifier_id
+        self.key = key
+        self.rule: Namespace = RULES.of(key.namespace)
+        self.generic = generic
+
+    @property
+    def rank(self) -> chapters.Rank:
+        """How it sorts among who logged in at one instant."""
+        return self.rule.priority, *self.key
+
+
+class Spell(Holder):
+    """A chapter of a device. `last_ms`: its newest fact of earlier batches, NEVER without any."""
+
+    __slots__ = ("last_ms", "owner", "start")
+
+    def __init__(
+        self, fragment: int, person: Person, start: int, owner: int | None, last_ms: int
+    ) -> None:
+        super().__init__(fragment, person)
+        self.start = start
+        self.owner = owner
+        self.last_ms = last_ms
+
+
+class Device:
+    """A device-kind identifier.
+
+    runs     log-ins as in chapters.py, but for the newest run `last` is the until
+    last     no log-in of the newest run is after this
+    before   `last` as it was before batch `stamp`; `late`: a log-in of that batch is not yet in runs
+    retired  fragments that hold no chapter any more
+    fresh    made in the batch that is under way
+    """
+
+    __slots__ = (
+        "before", "fresh", "generic", "id", "key", "last", "late", "open_start", "open_who",
+        "retired", "rule", "runs", "spells", "stamp", "starts",
+    )  # fmt: skip
+
+    def __init__(self, identifier_id: int, key: Identifier, generic: bool) -> None:
+        self.id = identifier_id
+        self.key = key
+        self.rule: Namespace = RULES.of(key.namespace)
+        self.generic = generic
+        self.spells: list[Spell] = []
+        self.starts: list[int] = []
+        self.retired: list[Spell] = []
+        self.fresh = False
+        self.stamp = 0
+        self.late = False
+        self.before = NEVER
+        self.set_runs([])
+
+    def set_runs(self, runs: list[chapters.Run]) -> None:
+        """Take up runs, and what the hot path compares a log-in with."""
+        self.runs = runs
+        self.last = runs[-1].until_ms if runs else NEVER
+        self.open_who = runs[-1].first.who if runs else 0
+        self.open_start = runs[-1].first.at_ms if runs else ALWAYS
+
+    def set_spells(self, spells: list[Spell]) -> None:
+        """Take up chapters, in order of time."""
+        self.spells = spells
+        self.starts = [s.start for s in spells]
+
+    def spell_at(self, at_ms: int) -> Spell:
+        """The chapter that holds a time."""
+        if len(self.spells) == 1:
+            return self.spells[0]
+        return self.spells[chapters.at(self.starts, max(at_ms, 1))]
+
+
+class Tie:
+    """A link. `day` mirrors `last_day`; `fresh`: not in the table before this batch."""
+
+    __slots__ = ("a", "b", "day", "fresh")
+
+    def __init__(self, a: int, b: int, day: int, fresh: bool) -> None:
+        self.a = a
+        self.b = b
+        self.day = day
+        self.fresh = fresh
+
+
+class Entry:
+    """All that a fact's identifiers come to.
+
+    holder   of the home, None when the home is a device
+    device   the home when it is one
+    seen     ids of the identifiers other than home
+    day      the least `day` of `ties`: a fact of a later day has something to tell
+    who      who logs in by such a fact, None for nobody; `devices`: where
+    weighs   the nodes of links whose recency can decide between people
+    """
+
+    __slots__ = ("day", "device", "devices", "holder", "seen", "ties", "weighs", "who")
+
+    def __init__(self, home: Known | Device, seen: tuple[int, ...]) -> None:
+        self.holder = home if isinstance(home, Known) else None
+        self.device = home if isinstance(home, Device) else None
+        self.seen = seen
+        self.day = ALWAYS
+        self.ties: tuple[Tie, ...] = ()
+        self.who: Known | None = None
+        self.devices: tuple[Device, ...] = ()
+        self.weighs: tuple[Known | Device, ...] = ()
+
+
+class Cache:
+    """Identifiers, links and people by key, in two generations."""
+
+    def __init__(self, identifiers_max: int = limits.identifiers_cached_max) -> None:
+        self._half = max(identifiers_max // 2, 1)
+        self.entries: dict[Any, Entry] = {}
+        self._nodes: dict[Identifier, Known | Device] = {}
+        self._old_nodes: dict[Identifier, Known | Device] = {}
+        self._ties: dict[tuple[int, int], Tie] = {}
+        self._old_ties: dict[tuple[int, int], Tie] = {}
+        self._people: WeakValueDictionary[int, Person] = WeakValueDictionary()
+
+    def turn(self) -> None:
+        """Let the older half go when there is too much. Never within a batch."""
+        if max(len(self._nodes), len(self._ties) // 2, len(self.entries)) >= self._half:
+            self._old_nodes, self._nodes = self._nodes, {}
+            self._old_ties, self._ties = self._ties, {}
+            self.entries.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for part in (self.entries, self._nodes, self._old_nodes, self._ties, self._old_ties):
+            cast(dict[Any, Any], part).clear()
+        self._people.clear()
+
+    # ── nodes ──────────────────────────────────────────────────────────────────────────────────
+
+    def node(self, key: Identifier) -> Known | Device | None:
+        """An identifier if it is in memory, and keep it there."""
+        found = self._nodes.get(key)
+        if found is None:
+            found = self._old_nodes.get(key)
+            if found is not None:
+                self._nodes[key] = found
+        return found
+
+    def add(self, node: Known | Device) -> None:
+        """Take up a node that was just made."""
+        self._nodes[node.key] = node
+
+    def holder(self, key: Identifier, fragment: int) -> Holder | None:
+        """A fragment's holder, if it is in memory; does not make it stay."""
+        node = self._nodes.get(key) or self._old_nodes.get(key)
+        if isinstance(node, Device):
+            return next((s for s in node.spells if s.fragment == fragment), None)
+        return node
+
+    def load(self, conn: Connection, keys: Collection[Identifier]) -> list[Identifier]:
+        """Bring identifiers into memory, in one query for all; answers those not in the tables."""
+        wanted = [key for key in keys if self.node(key) is None]
+        if not wanted:
+            return []
+        devices: list[Device] = []
+        for row in store.find(conn, wanted):
+            self._load_row(row, devices)
+        for device in devices:
+            device.set_spells(device.spells)
+        used = {d.id: d for d in devices if not d.generic and d.spells[0].owner is not None}
+        if used:
+            self._load_runs(used, store.logins(conn, used))
+        return [key for key in wanted if key not in self._nodes]
+
+    def _load_row(self, row: Sequence[Any], devices: list[Device]) -> None:
+        namespace, value, identifier_id, generic, fragment, start, owner, person_id, last = row
+        key = Identifier(namespace, value)
+        if RULES.of(namespace).kind != "device":
+            person = self.person(person_id)
+            self._nodes[key] = Known(identifier_id, key, generic, fragment, person)
+            return
+        device = self._nodes.get(key)
+        if device is None:
+            device = self._nodes[key] = Device(identifier_id, key, generic)
+            devices.append(device)
+        assert isinstance(device, Device)
+        spell = Spell(
+            fragment, self.person(person_id), start, owner, NEVER if last is None else last
+        )
+        (device.spells if person_id else device.retired).append(spell)
+
+    @staticmethod
+    def _load_runs(devices: dict[int, Device], rows: Iterable[Sequence[Any]]) -> None:
+        runs: dict[int, list[chapters.Run]] = {i: [] for i in devices}
+        for device_id, at_ms, who, until_ms, namespace, value, last_day in rows:
+            rank = (RULES.of(namespace).priority, namespace, value)
+            if until_ms is None:  # the newest run: all that is known is the day of its last log-in
+                until_ms = max(at_ms, (last_day + 1) * clock.DAY_MS - 1)
+            runs[device_id].append(chapters.Run(chapters.Login(at_ms, rank, who), until_ms))
+        for device_id, found in runs.items():
+            devices[device_id].set_runs(sorted(found))
+
+    # ── links ──────────────────────────────────────────────────────────────────────────────────
+
+    def tie(self, pair: tuple[int, int]) -> Tie | None:
+        """A link if it is in memory, and keep it there."""
+        found = self._ties.get(pair)
+        if found is None:
+            found = self._old_ties.get(pair)
+            if found is not None:
+                self._ties[pair] = found
+        return found
+
+    def load_ties(self, conn: Connection, pairs: Collection[tuple[int, int]]) -> None:
+        """Bring links into memory, in one query for all."""
+        wanted = [pair for pair in pairs if self.tie(pair) is None]
+        if wanted:
+            for a, b, day in store.links(conn, wanted):
+                self._ties[a, b] = Tie(a, b, day, fresh=False)
+
+    def add_tie(self, pair: tuple[int, int]) -> Tie:
+        """A link that is in no table yet."""
+        tie = self._ties[pair] = Tie(*pair, day=NEVER, fresh=True)
+        return tie
+
+    # ── people ─────────────────────────────────────────────────────────────────────────────────
+
+    def person(self, person_id: int) -> Person:
+        """The one object for a person id."""
+        if person_id == 0:
+            return NOBODY
+        found = self._people.get(person_id)
+        if found is None:
+            found = self._people[person_id] = Person(person_id)
+        return found
+
+    def name(self, person: Person, person_id: int) -> None:
+        """Give a new person its id."""
+        person.id = person_id
+        self._people[person_id] = person
+
+    def load_people(self, conn: Connection, people: Iterable[Person]) -> None:
+        """Fill in `members` and `contested` where they are missing, in one query for all."""
+        wanted = {p.id: p for p in people if p.members is None}
+        if not wanted:
+            return
+        for person in wanted.values():
+            person.members = []
+            person.contested = False
+        for person_id, fragment, namespace, value, contested in store.people(conn, wanted):
+            person = wanted[person_id]
+            cast(list[Any], person.members).append((fragment, Identifier(namespace, value)))
+            person.contested = person.contested or contested

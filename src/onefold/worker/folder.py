@@ -1,0 +1,113 @@
+"""Folding the facts of a batch into states, and noting whom and which definitions that touches."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from onefold import profiles
+from onefold.kernel import clock, facts
+from onefold.profiles import dirty, fold
+from onefold.worker.catalog import Catalog
+
+_SEEN_STEP_MS = clock.MINUTE_MS  # lists show "last seen" to the minute; finer is not written again
+# Traits of group calls, and fields of our own account facts, that are columns of the account.
+_ACCOUNT_COLUMNS = ("name", "domain", "industry", "plan")
+
+
+class Folder:
+    """Folds facts into states and notes whom that touches."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        states: dict[int, profiles.State],
+        names: dict[str, int],
+        accounts: dict[str, int],
+        marks: dirty.Marks,
+        usage: dict[profiles.store.UsageKey, int],
+        own: dict[str, int],
+    ) -> None:
+        self.catalog = catalog
+        self.states = states
+        self.names = names
+        self.accounts = accounts
+        self.marks = marks
+        self.usage = usage
+        self.own = own
+        self._account_traits: dict[str, None] = {}
+
+    def fold(self, fact: facts.Fact, fragment: int, person: int, seen: Sequence[int]) -> None:
+        """One fact into its fragment, and whom that touches onto the marks."""
+        state = self.states[fragment]
+        before = state.last_ms // _SEEN_STEP_MS if state.events else -1
+        name_id = self.names.get(fact.name, 0)
+        joined = fold.fold(state, fact, name_id, seen)
+        if person == 0:
+            self._fold_account(state, fact)
+            return
+        flags = dirty.VIEW | dirty.GROUPS if joined else 0
+        if state.last_ms // _SEEN_STEP_MS != before:
+            flags |= dirty.VIEW
+        definitions: set[int] = set()
+        if fact.traits and fact.kind != "group":
+            names = fold.fold_traits(state, fact)
+            if names:
+                flags |= dirty.VIEW
+                definitions |= self.catalog.touched_by_traits(names, "person")
+        for key in fold.fold_leaves(state, fact, self.catalog.folds(fact.name)):
+            definitions |= self.catalog.touched_by_leaf(key)
+        if fact.account and fact.kind == "group":
+            self._fold_group(fact, fact.account)
+        elif fact.kind == "track":
+            flags |= self._count(fact, fragment, name_id)
+        if flags or definitions:
+            self.marks.add(dirty.PERSON, person, flags, definitions)
+
+    def _count(self, fact: facts.Fact, fragment: int, name_id: int) -> int:
+        """Usage of the product; what our CRM did is no usage, but may be read by definitions."""
+        account = self.accounts[fact.account] if fact.account else 0
+        if fact.category == "product":
+            self.usage[fragment, account, clock.day_of(fact.at_ms), name_id] += 1
+        elif fact.category == "crm":
+            if account:
+                self.marks.add(dirty.ACCOUNT, account, dirty.CRM)
+            return dirty.CRM
+        return 0
+
+    def _fold_group(self, fact: facts.Fact, account: str) -> None:
+        """A group call's traits are the account's."""
+        if fact.traits:
+            names = fold.fold_traits(self.states[self.own[account]], fact)
+            self._mark_account(account, names)
+
+    def _fold_account(self, state: profiles.State, fact: facts.Fact) -> None:
+        """A fact at home at the account; what a person edited in the CRM is a trait as well."""
+        account = fact.account or fact.home.value
+        changes = fact.properties.get("changes")
+        names: list[str] = []
+        if fact.category == "crm" and isinstance(changes, dict):
+            edited = {k: v[1] for k, v in changes.items() if isinstance(v, list) and len(v) == 2}
+            names = fold.fold_traits(state, msgspec.structs.replace(fact, traits=edited))
+        elif fact.traits:
+            names = fold.fold_traits(state, fact)
+        self._mark_account(account, names)
+        self.marks.add(dirty.ACCOUNT, self.accounts[account], dirty.CRM)
+
+    def _mark_account(self, account: str, names: list[str]) -> None:
+        if not names:
+            return
+        if any(n in _ACCOUNT_COLUMNS for n in names):
+            self._account_traits[account] = None
+        touched = self.catalog.touched_by_traits(names, "account")
+        touched |= self.catalog.touched_by_account_traits(names)
+        self.marks.add(dirty.ACCOUNT, self.accounts[account], 0, touched)
+
+    def account_traits(self, ids: dict[str, int]) -> list[tuple[int, dict[str, str]]]:
+        """(account id, columns) of accounts whose columns follow changed traits."""
+        out = []
+        for key in self._account_traits:
+            if key in self.own:
+                traits = self.states[self.own[key]].traits
+                columns = {n: str(traits[n].value) for n in _ACCOUNT_COLUMNS if n in traits}
+                out.append((ids[key], columns))
+        return out

@@ -1,0 +1,82 @@
+"""People and accounts as definitions see them (audiences.Subject): nothing is copied, all is asked."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from onefold import audiences, profiles
+from onefold.profiles import merge
+from onefold.worker.catalog import Catalog
+
+Member = tuple[Sequence[profiles.State], Sequence[tuple[int, str]]]  # states, accounts joined
+
+
+class PersonSubject:
+    """A person as definitions see it (audiences.Subject)."""
+
+    def __init__(
+        self,
+        states: Sequence[profiles.State],
+        leaf_ids: Mapping[str, int],
+        accounts: Sequence[profiles.State],
+        tickets: Sequence[audiences.TicketState],
+    ) -> None:
+        self.states = states
+        self.leaf_ids = leaf_ids
+        self.accounts = accounts
+        self._tickets = tickets
+
+    def trait(self, name: str) -> Any:
+        """The winning value, or None."""
+        found = merge.trait(self.states, name)
+        return found.value if found else None
+
+    def account_traits(self, name: str) -> Sequence[Any]:
+        """The trait's value in each of the person's accounts that has it."""
+        found = (s.traits.get(name) for s in self.accounts)
+        return [t.value for t in found if t is not None]
+
+    def buckets(self, leaf_key: str) -> Mapping[int, int]:
+        """The buckets of a leaf."""
+        return merge.buckets(self.states, self.leaf_ids[leaf_key])
+
+    def tickets(self) -> Sequence[audiences.TicketState]:
+        """Unresolved tickets."""
+        return self._tickets
+
+
+class AccountSubject:
+    """An account as definitions see it (audiences.Subject)."""
+
+    def __init__(
+        self,
+        key: str,
+        own: Sequence[profiles.State],
+        people: Sequence[Member],
+        catalog: Catalog,
+        tickets: Sequence[audiences.TicketState],
+    ) -> None:
+        self.key = key
+        self.own = own
+        self.people = people
+        self.catalog = catalog
+        self._tickets = tickets
+
+    def trait(self, name: str) -> Any:
+        """The winning value, or None."""
+        found = merge.trait(self.own, name)
+        return found.value if found else None
+
+    def account_traits(self, name: str) -> Sequence[Any]:
+        """An account's account is itself."""
+        value = self.trait(name)
+        return [] if value is None else [value]
+
+    def buckets(self, leaf_key: str) -> Mapping[int, int]:
+        """The buckets of a leaf: the facts of the account's people, at the time they were its."""
+        leaf_id = self.catalog.leaf_ids[leaf_key]
+        size_ms = self.catalog.size_of(leaf_key)
+        return merge.shared_buckets(self.people, leaf_id, size_ms, self.key)
+
+    def tickets(self) -> Sequence[audiences.TicketState]:
+        """Unresolved tickets."""
+        return self._tickets
