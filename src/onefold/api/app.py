@@ -1,26 +1,22 @@
 """The Litestar app: the API's router, its description, and what all handlers share."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, SecurityScheme
-from litestar.types import Receive, Scope, Send
 
-from onefold import __version__
 from onefold.api import (
     accounts,
     audiences,
     call,
     contacts,
+    description,
     destinations,
     door,
-    description,
+    house,
     people,
-    settings as house,
     signals,
     sources,
     tasks,
@@ -41,7 +37,7 @@ class App(Litestar):
     would split it. So handlers there get their parts encoded and decode them themselves.
     """
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One request."""
         if scope["type"] == "http" and scope["path"].startswith("/api/"):
             raw = scope.get("raw_path")
@@ -67,7 +63,7 @@ def router() -> Router:
             *house.HANDLERS,
             description.openapi,
         ],
-        guards=[door.admit, door.inspect_body],
+        guards=[door.admit, door.inspect_query, door.inspect_body],
         dependencies={"call": Provide(call.provide, sync_to_thread=False)},
         exception_handlers={Exception: answer_error},
         request_max_body_size=limits.api_body_bytes_max,
@@ -98,4 +94,20 @@ def build_app(
         exception_handlers={Exception: on_error},
         openapi_config=description.config(),
         logging_config=None,
+    )
+
+
+def routes() -> list[tuple[str, str, str | None]]:
+    """(method, path, least role) of every route of the API; None: open to everybody."""
+    return description.roles_of(_described())
+
+
+def openapi_paths() -> list[str]:
+    """Every path in the description."""
+    return sorted(description.document(_described())["paths"])
+
+
+def _described() -> Litestar:
+    return Litestar(
+        route_handlers=[router()], openapi_config=description.config(), logging_config=None
     )

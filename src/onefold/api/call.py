@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from typing import Any
+from urllib.parse import unquote
 
 from litestar import Request
 
@@ -29,6 +30,14 @@ class Call:
 def provide(request: Request[Any, Any, Any]) -> Call:
     """The `Call` of a request that `door.admit` has let in."""
     return Call(request.user, clock.now_ms(), request.app.state.connections)
+
+
+def path_text(text: str) -> str:
+    """A part of a path, percent-decoded. Raises `NotFound` for what nothing can be called."""
+    decoded = unquote(text)
+    if "\0" in decoded:
+        raise errors.NotFound("Nothing has a name with a NUL character in it.")
+    return decoded
 
 
 def expected_version(values: dict[str, Any], if_match: str | None) -> int | None:

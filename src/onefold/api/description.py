@@ -1,5 +1,6 @@
 """The API's own description: OpenAPI at `/api/openapi.json`, with our error shape and roles."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from onefold import __version__
 from onefold.api import door
+from onefold.kernel import limits
 from onefold.record import access
 
 _ERROR = {
@@ -96,21 +98,16 @@ def document(app: Litestar) -> dict[str, Any]:
 
 
 def _finished(app: Litestar, schema: dict[str, Any]) -> dict[str, Any]:
-    """Our error shape on every operation, and the least role each one needs."""
-    roles = {(path, method): role for method, path, role in roles_of(app)}
-    paths: dict[str, Any] = {}
-    for path, item in schema["paths"].items():
-        paths[path] = {}
-        for method, operation in item.items():
-            kept = {k: v for k, v in operation["responses"].items() if k < "300"}
-            errors = {code: {"$ref": f"#/components/responses/E{code}"} for code in _ANSWERS}
-            role = roles.get((path, method.upper()))
-            paths[path][method] = {
-                **operation,
-                "responses": kept | errors,
-                "x-role": role,
-                "tags": [path.split("/")[2]],
-            }
+    """Our error shape on every operation, the least role each one needs, and the CRM's fields."""
+    opts = {(path, method.lower()): opt for method, path, opt in _handlers(app)}
+    paths = {
+        path: {
+            method: _operation(path, method, operation, opts[path, method])
+            for method, operation in item.items()
+        }
+        for path, item in schema["paths"].items()
+        if path.startswith("/api/")
+    }
     components = dict(schema.get("components", {}))
     components["schemas"] = {**components.get("schemas", {}), "Error": _ERROR}
     components["responses"] = {
@@ -123,14 +120,83 @@ def _finished(app: Litestar, schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "paths": paths, "components": components}
 
 
+def _operation(
+    path: str, method: str, operation: dict[str, Any], opt: dict[str, Any]
+) -> dict[str, Any]:
+    kept = {code: answer for code, answer in operation["responses"].items() if code < "300"}
+    errors = {code: {"$ref": f"#/components/responses/E{code}"} for code in _ANSWERS}
+    out = {
+        **operation,
+        "summary": operation.get("description", "").rstrip("."),
+        "responses": kept | errors,
+        "x-role": opt["role"],
+        "tags": [path.split("/")[2]],
+    }
+    records = opt.get("records")
+    if records is not None and method == "get":
+        out["parameters"] = [*operation.get("parameters", ()), *_list_parameters(records.kind)]
+    elif records is not None:
+        schema = _body(records.kind, creating=method == "post")
+        out["requestBody"] = {
+            "required": True, "content": {"application/json": {"schema": schema}}
+        }  # fmt: skip
+    return out
+
+
+def _list_parameters(kind: Any) -> list[dict[str, Any]]:
+    """What a list of the CRM may be asked, from its filters."""
+    out = [
+        _parameter("q", {"type": "string", "maxLength": limits.search_chars_max}),
+        _parameter("sort", {"type": "string", "default": kind.sort}),
+        _parameter("cursor", {"type": "string"}),
+        _parameter("limit", {"type": "integer", "minimum": 1, "maximum": limits.page_rows_max}),
+    ]
+    for found in kind.filters:
+        schema: dict[str, Any] = {"type": "boolean" if found.kind == "filled" else "string"}
+        if found.options:
+            schema["enum"] = list(found.options)
+        if found.kind in ("enum", "ref", "tag"):
+            schema = {"type": "array", "items": schema}
+        out.append(_parameter(found.name, schema))
+    return out
+
+
+def _parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": schema}
+
+
+def _body(kind: Any, *, creating: bool) -> dict[str, Any]:
+    """What a record of the CRM may be made of or changed to, from its fields."""
+    properties: dict[str, Any] = {}
+    for field in kind.fields:
+        if field.once and not creating:
+            continue
+        schema: dict[str, Any] = {"type": "string", "maxLength": field.chars_max}
+        if field.kind == "enum":
+            schema = {"type": "string", "enum": list(field.options)}
+        elif field.kind == "tags":
+            schema = {"type": "array", "items": {"type": "string"}}
+        elif field.kind == "ref":
+            schema = {"type": ["string", "null"], "examples": [f"{field.prefix}_4"]}
+        elif field.kind == "time":
+            schema = {"type": ["string", "null"], "format": "date-time"}
+        properties[field.name] = schema
+    out: dict[str, Any] = {"type": "object", "additionalProperties": False}
+    if creating:
+        required = [field.name for field in kind.fields if field.required]
+        return out | {"properties": properties} | ({"required": required} if required else {})
+    properties["expected_version"] = {"type": ["integer", "null"], "minimum": 1}
+    return out | {"properties": properties}
+
+
 def roles_of(app: Litestar) -> list[tuple[str, str, str | None]]:
     """(method, path, least role) of every route under `/api`, from the handlers themselves."""
-    out = []
+    return [(method, path, opt["role"]) for method, path, opt in _handlers(app)]
+
+
+def _handlers(app: Litestar) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for route in app.routes:
-        if not route.path.startswith("/api/"):
-            continue
         for handler in getattr(route, "route_handlers", ()):
-            for method in sorted(handler.http_methods - {"OPTIONS"}):
-                if "role" in handler.opt:
-                    out.append((method, route.path_format, handler.opt["role"]))
-    return out
+            if route.path.startswith("/api/") and "role" in handler.opt:
+                for method in sorted(handler.http_methods - {"OPTIONS"}):
+                    yield method, route.path_format, handler.opt

@@ -1,10 +1,12 @@
 """The way in: who is asking, may they, and is the body one that any store can hold.
 
-Two guards run before a handler: `admit` signs the request in and checks the role that the route
-names in its `opt`; `inspect_body` looks at the JSON once, before it is decoded by type, so that
-malformed text, NUL bytes, deep nesting and huge integers are a 400 wherever they stand.
+Three guards run before a handler: `admit` signs the request in and checks the role that the route
+names in its `opt`; `inspect_query` refuses parameters that the route does not know; `inspect_body`
+looks at the JSON once, before it is decoded by type, so that malformed text, NUL bytes, deep
+nesting and huge integers are a 400 wherever they stand.
 """
 
+import difflib
 import hmac
 from typing import Any
 
@@ -25,6 +27,7 @@ _MUST = {
     "member": Viewer.must_write,
     "admin": Viewer.must_admin,
 }
+_NOT_QUERY = frozenset(("call", "data", "request", "query", "if_match"))
 READER = {"role": "reader"}
 MEMBER = {"role": "member"}
 ADMIN = {"role": "admin"}
@@ -68,8 +71,23 @@ def _bearer(header: str | None) -> str | None:
     return key.strip()
 
 
+async def inspect_query(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Refuse a misspelt parameter: ignored, a filter would answer everything. Raises `Invalid`."""
+    known = handler.parsed_fn_signature.parameters
+    if "query" in known:
+        return  # the CRM checks all of it
+    faults = []
+    for name in connection.query_params:
+        if name not in known or name in _NOT_QUERY:
+            near = difflib.get_close_matches(name, known.keys() - _NOT_QUERY, n=1)
+            meant = f"Did you mean `{near[0]}`?" if near else "Leave it out."
+            faults.append(errors.Fault(name[:100], "is not a parameter here.", meant))
+    if faults:
+        raise errors.Invalid(*faults)
+
+
 async def inspect_body(connection: Connection, _: BaseRouteHandler) -> None:
-    """Refuse a body that is not JSON, or holds what no store can. Raises `Invalid` or `TooLarge`."""
+    """Refuse what is not JSON, or what no store can hold. Raises `Invalid` or `TooLarge`."""
     if not isinstance(connection, Request) or connection.scope.get("method") in _SAFE:
         return
     body = await connection.body()

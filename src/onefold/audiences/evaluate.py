@@ -9,8 +9,8 @@ mirror image. Cheap conditions are asked first and one that settles the answer f
 from collections.abc import Callable
 from typing import Any
 
-from onefold.audiences import values, windows
-from onefold.audiences.explain import reasons
+from onefold.audiences import checks, values, windows
+from onefold.audiences.explain import explain
 from onefold.audiences.model import (
     AccountTrait,
     All,
@@ -21,7 +21,6 @@ from onefold.audiences.model import (
     Not,
     Subject,
     Tickets,
-    TicketState,
     Trait,
     children,
 )
@@ -42,7 +41,7 @@ def compile_live(definition: Definition) -> Live:
 def evaluate(definition: Definition, subject: Subject, now_ms: int) -> Answer:
     """Compile, ask and explain at once; the worker compiles once instead."""
     holds, next_ms = compile_live(definition)(subject, now_ms)
-    return Answer(holds=holds, next_ms=next_ms, why=reasons(definition, subject, now_ms))
+    return Answer(holds=holds, next_ms=next_ms, why=explain(definition, subject, now_ms))
 
 
 def _compile(node: Node) -> Live:
@@ -118,43 +117,18 @@ def _trait(node: Trait) -> Live:
 
 
 def _account_trait(node: AccountTrait) -> Live:
-    check = account_check(node)
+    check = checks.account_check(node)
     name = node.name
     return lambda subject, _: _YES if check(subject.account_traits(name)) else _NO
 
 
-def account_check(node: AccountTrait) -> Callable[[Any], bool]:
-    """From the values in the person's accounts to whether the condition holds."""
-    if node.tests[0].op == "set" and not node.tests[0].value:
-        return lambda found: all(v is None for v in found)
-    check = values.compile_tests(node.tests)
-    return lambda found: any(v is not None and check(v) for v in found)
-
-
 def _tickets(node: Tickets) -> Live:
-    matches, exists = ticket_check(node), node.exists
+    matches, exists = checks.ticket_check(node), node.exists
 
     def run(subject: Any, _: int) -> Result:
         return _YES if any(map(matches, subject.tickets())) is exists else _NO
 
     return run
-
-
-def ticket_check(node: Tickets) -> Callable[[TicketState], bool]:
-    """Does a ticket count for the condition, `any` and `none` aside?"""
-    paused, tag, priority, category = (
-        node.status == "paused", node.tag, node.priority, node.category,
-    )  # fmt: skip
-
-    def matches(ticket: TicketState) -> bool:
-        return (
-            (ticket.status == "paused" if paused else ticket.status != "resolved")
-            and (tag is None or tag in ticket.tags)
-            and (priority is None or ticket.priority == priority)
-            and (category is None or ticket.category == category)
-        )
-
-    return matches
 
 
 def _count(node: Count) -> Live:

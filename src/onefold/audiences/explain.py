@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from onefold.audiences import values, windows
+from onefold.audiences import checks, values, windows
 from onefold.audiences.model import (
     AccountTrait,
     All,
@@ -33,7 +33,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-def reasons(definition: Definition, subject: Subject, now_ms: int) -> list[Reason]:
+def explain(definition: Definition, subject: Subject, now_ms: int) -> list[Reason]:
     """The deciding conditions, at most `why_reasons_max`.
 
     Each is `{"text": what is so, "condition": what was asked, "holds": bool}`, JSON-ready.
@@ -88,19 +88,15 @@ def _judge(node: Node, subject: Subject, now_ms: int) -> tuple[bool, list[Reason
 
 
 def _judge_account(node: AccountTrait, subject: Subject) -> tuple[bool, list[Reason]]:
-    from onefold.audiences.evaluate import account_check
-
     found = [v for v in subject.account_traits(node.name) if v is not None]
-    holds = account_check(node)(found)
+    holds = checks.account_check(node)(found)
     told = ", ".join(_short(v) for v in found[:3]) + (" and more" if len(found) > 3 else "")
     text = f"account {node.name} is {told}" if found else f"no account has {node.name} set"
     return holds, [_reason(node, holds, text)]
 
 
 def _judge_tickets(node: Tickets, subject: Subject) -> tuple[bool, list[Reason]]:
-    from onefold.audiences.evaluate import ticket_check
-
-    n = sum(map(ticket_check(node), subject.tickets()))
+    n = sum(map(checks.ticket_check(node), subject.tickets()))
     holds = (n > 0) is node.exists
     text = f"{n or 'no'} {_ticket_words(node)} ticket{'' if n in (0, 1) else 's'}"
     return holds, [_reason(node, holds, text)]

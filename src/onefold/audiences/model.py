@@ -13,6 +13,7 @@ execute them.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from hashlib import blake2b
 from typing import Any as Value
 from typing import Literal, Protocol
 
@@ -21,6 +22,8 @@ import msgspec
 from onefold.audiences import values
 
 Kind = Literal["person", "account"]
+
+_KEY_CHARS_MAX = 400  # a longer key ends in a hash: an index row has its limits
 
 
 class Property(msgspec.Struct, frozen=True):
@@ -180,6 +183,9 @@ def leaf_of(
     """A leaf with its key. Equal predicates have equal keys: `where` must be sorted by path."""
     told = [[p.path, *([t.op, t.value] for t in p.tests)] for p in where]
     key = msgspec.json.encode([of, event, told, window_ms]).decode()
+    if len(key) > _KEY_CHARS_MAX:
+        digest = blake2b(key.encode(), digest_size=16).hexdigest()
+        key = f"{key[: _KEY_CHARS_MAX - 40]}…#{digest}"
     return Leaf(key=key, event=event, where=where, window_ms=window_ms)
 
 
@@ -202,3 +208,78 @@ def _at(properties: Mapping[str, Value], path: Sequence[str]) -> Value:
             return None
         found = found.get(step)
     return found
+
+
+# ── as kept ────────────────────────────────────────────────────────────────────────────────────
+
+
+class Audience(msgspec.Struct, frozen=True):
+    """A definition as kept. `source` is what was written (canonical), `definition` what it means.
+
+    `members` is None where it was not counted. Times in milliseconds since 1970 UTC.
+    """
+
+    id: int
+    key: str
+    name: str
+    of: Kind
+    source: dict[str, Value]
+    feature: str
+    status: Literal["building", "live", "deleted"]
+    version: int
+    created_by: str
+    created_ms: int
+    updated_ms: int
+    definition: Definition
+    members: int | None = None
+
+
+class LeafRow(msgspec.Struct):
+    """A leaf as kept; the worker moves its copy on while it backfills.
+
+    live_pos    facts after this position are folded live; None until the worker took the leaf up
+    filled_pos  how far the backfill of earlier facts has come; `filled` when all the way
+    """
+
+    id: int
+    key: str
+    live_pos: int | None
+    filled_pos: int
+    filled: bool
+
+
+class Catalog(msgspec.Struct, frozen=True):
+    """Everything the worker needs at one instant; `audiences` holds deleted ones with members."""
+
+    revision: int
+    audiences: list[Audience]
+    leaves: list[LeafRow]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """An entity entered or left an audience; `why` are reasons (audiences/explain.py)."""
+
+    audience_id: int
+    entity_id: int
+    entered: bool
+    at_ms: int
+    why: list[Reason]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A change as history tells it."""
+
+    id: int
+    key: str
+    name: str
+    entered: bool
+    at_ms: int
+    why: list[Reason]
+
+
+class Membership(msgspec.Struct, frozen=True):
+    """An audience that an entity is in."""
+
+    key: str
+    name: str
+    since_ms: int

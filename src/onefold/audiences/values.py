@@ -49,8 +49,7 @@ def number(value: Any) -> float | None:
 
 def canonical_number(value: float) -> int | float:
     """One form for each double, so that texts made of equal numbers are equal."""
-    as_double = number(value)
-    assert as_double is not None
+    as_double = float(value)
     if as_double.is_integer() and abs(as_double) <= 2**53:
         return int(as_double)
     return as_double

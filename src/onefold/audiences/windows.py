@@ -11,6 +11,7 @@ the dictionary: it is the hot path's state.
 import re
 from collections.abc import Mapping
 from itertools import groupby
+from operator import itemgetter
 
 from onefold.audiences.model import Leaf
 from onefold.audiences.values import Test
@@ -135,7 +136,8 @@ def next_flip(
                 n += k
     holds = low <= n and (high is None or n <= high)
     steps.sort()
-    for at, together in groupby(steps, key=lambda step: step[0]):
+    at: int
+    for at, together in groupby(steps, key=itemgetter(0)):
         n += sum(k for _, k in together)
         if (low <= n and (high is None or n <= high)) != holds:
             return at * size

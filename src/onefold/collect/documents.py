@@ -42,9 +42,7 @@ def settings(write_key: str, host: str, protocol: str) -> bytes:
     return msgspec.json.encode(tree)
 
 
-def address(
-    public_url: str, scheme: str, headers: Mapping[bytes, bytes]
-) -> tuple[str, str]:
+def address(public_url: str, scheme: str, headers: Mapping[bytes, bytes]) -> tuple[str, str]:
     """Where senders reach us: (host and path of the API, protocol).
 
     The operator's `public_url` wins; else the request's own Host, and https when a proxy in front

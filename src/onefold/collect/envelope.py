@@ -7,20 +7,24 @@ body at its brackets and commas so that only the bad item is bad.
 
 An item that the worker could not read even as raw JSON is stored in a wrapper:
 
-    {"_unparsable": "<base64 of the item as sent>", "reason": "is nested more than 400 levels deep"}
+    {"_unparsable": "<base64 of the item as sent>", "reason": "is nested more than …"}
 
-`governance` unwraps it, tries a more lenient reader, and else keeps it as refused with its reason.
-Only the collector makes wrappers: an item sent in that shape is wrapped itself.
+`governance` unwraps it, tries a more lenient reader, and else keeps it as refused, with a reason.
+Only the collector makes wrappers: an item that a sender gives that shape is wrapped itself.
+
+`sentAt`, `context` and `integrations` of the batch are kept when the worker can read them, with
+U+FFFD for what no store can hold (lone surrogates, NUL), and are treated as absent otherwise.
 """
 
 import base64
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from onefold.collect import metrics, split
+from onefold.collect import split
 from onefold.collect.errors import Hopeless
 from onefold.collect.model import Parsed
 from onefold.kernel import errors, limits
@@ -45,17 +49,18 @@ _call = msgspec.json.Decoder(_Call)
 _raw = msgspec.json.Decoder(msgspec.Raw)
 _any = msgspec.json.Decoder()
 
-_SHARED = ("sentAt", "context", "integrations")
 _WRAPPER = b'{"_unparsable"'
-_NUL = b"\\u0000"
 _BOM = b"\xef\xbb\xbf"
+_SPACE = b" \t\r\n"
+_NUL = b"\\u0000"
 _UNSTORABLE = re.compile("[\ud800-\udfff\x00]")
-_LONG = 2 * limits.envelope_depth_safe  # an item shorter than this cannot be nested too deeply
-_TOO_DEEP = f"is nested more than {limits.envelope_depth_safe} levels deep"
+_LONG = 2 * limits.envelope_depth_safe  # what is shorter cannot be nested too deeply
+_TOO_DEEP = f"is nested more than {limits.envelope_depth_safe} levels deep."
+_UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError)
 
 
 def read(body: bytes, kind: str) -> Parsed:
-    """Read a body: `kind` is the call's (`track`), or "" for a batch.
+    """Read a body. `kind` is the call's (`track`), or "" for a batch.
 
     Raises `Invalid` or `TooLarge` when the request as a whole is wrong, `Hopeless` when only
     `recover` can tell.
@@ -66,55 +71,185 @@ def read(body: bytes, kind: str) -> Parsed:
         found = _batch.decode(body)
     except msgspec.ValidationError as error:
         raise _wrong_shape(str(error), kind) from None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    except _UNREADABLE:
         raise Hopeless from None
-    return _many(found.batch, found)
+    items: Sequence[bytes] = found.batch
+    if items and (max(map(len, items)) >= _LONG or _WRAPPER in body):
+        items = [_guarded(bytes(item)) for item in items]
+    return _many(items, found)
 
 
 def recover(body: bytes, kind: str) -> Parsed:
     """Read a body that `read` gave up on. Raises `Invalid` when it cannot be split either."""
-    body = body.removeprefix(_BOM)
+    if body.startswith(_BOM):
+        body = body.removeprefix(_BOM)
+        try:
+            return read(body, kind)
+        except Hopeless:
+            pass  # more is wrong with it than the mark
     members = _members(body)
     if members is None:
         raise _not_json(body)
     key = msgspec.Raw(members.get("writeKey", b""))
     if kind:
-        why = _why_unreadable(body)
-        if why and not _lenient(body):
+        if not _lenient(body):
             raise _not_json(body)
-        return _one(wrap(body, why) if why else body, kind, key)
+        return _one(body, kind, key)
     if "batch" not in members:
-        raise _wrong_shape("Object missing required field `batch`", kind)
+        raise _wrong_shape("missing `batch`", kind)
     items = split.parts(members["batch"], b"[]")
     if items is None:
-        raise _wrong_shape("Expected `array` - at `$.batch`", kind)
-    shared = {name: msgspec.Raw(members.get(name, b"")) for name in _SHARED}
-    found = [msgspec.Raw(_stored(item)) for item in items]
-    return _many(found, _Batch(found, **shared, writeKey=key))
+        raise _wrong_shape("not an array: `batch`", kind)
+    shared = {
+        name: msgspec.Raw(members.get(name, b"")) for name in ("sentAt", "context", "integrations")
+    }
+    return _many([_guarded(item) for item in items], _Batch([], writeKey=key, **shared))
 
 
 def wrap(item: bytes, why: str) -> bytes:
     """What the log keeps of an item that cannot stand in JSON as it is."""
-    metrics.wrapped.inc()
-    return msgspec.json.encode(
-        {"_unparsable": base64.b64encode(item).decode(), "reason": why}
-    )
+    encoded = base64.b64encode(item).decode()
+    return msgspec.json.encode({"_unparsable": encoded, "reason": why})
 
 
 def _one(body: bytes, kind: str, key: msgspec.Raw) -> Parsed:
-    if len(body) >= _LONG and split.nesting(body) > limits.envelope_depth_safe:
-        body = wrap(body, _TOO_DEEP)
-    elif body.lstrip().startswith(_WRAPPER) and not kind_wrapped(body):
-        body = wrap(body, "uses a reserved key")
-    return Parsed(b'{"type":"%b","batch":[%b]}' % (kind.encode(), body), 1, _text(key))
+    item = _guarded(body.strip(_SPACE))
+    return Parsed(
+        envelope=b'{"type":"%b","batch":[%b]}' % (kind.encode(), item),
+        items=1,
+        wrapped=int(item.startswith(_WRAPPER)),
+        write_key=_text(key),
+    )
 
 
-def _many(items: list[msgspec.Raw], found: _Batch) -> Parsed:
+def _many(items: Sequence[bytes], found: _Batch) -> Parsed:
+    key = _text(found.writeKey)
     if not items:
-        return Parsed(b"", 0, _text(found.writeKey))
+        return Parsed(envelope=b"", items=0, wrapped=0, write_key=key)
     if len(items) > limits.request_items_max:
         raise errors.TooLarge(
             f"`batch`: has {len(items):,} items; at most {limits.request_items_max:,} are taken. "
             "Send smaller batches."
         )
-    return Parsed(b"", 0, None)
+    parts = [b'{"batch":[', b",".join(items), b"]"]
+    for name in ("sentAt", "context", "integrations"):
+        value = _readable(bytes(getattr(found, name)))
+        if value is not None:
+            parts.append(b',"%b":%b' % (name.encode(), value))
+    parts.append(b"}")
+    wrapped = 0
+    if type(items[0]) is bytes:  # looked at one by one
+        wrapped = sum(item.startswith(_WRAPPER) for item in items)
+    return Parsed(envelope=b"".join(parts), items=len(items), wrapped=wrapped, write_key=key)
+
+
+def _guarded(item: bytes) -> bytes:
+    """The item as the log can keep it: itself, or wrapped."""
+    if len(item) >= _LONG and _too_deep(item):
+        return wrap(item, _TOO_DEEP)
+    if item.startswith(_WRAPPER):
+        return wrap(item, "uses the reserved key `_unparsable`.")
+    try:
+        _raw.decode(item)
+    except _UNREADABLE as error:
+        return wrap(item, f"is not what JSON readers take: {error}.")
+    return item
+
+
+def _too_deep(data: bytes) -> bool:
+    brackets = data.count(b"{") + data.count(b"[")
+    return (
+        brackets > limits.envelope_depth_safe and split.nesting(data) > limits.envelope_depth_safe
+    )
+
+
+def _members(body: bytes) -> dict[str, bytes] | None:
+    """The body's top-level members, the last of a double key; None when it is not an object."""
+    found = split.parts(body, b"{}")
+    if found is None:
+        return None
+    if len(found) > limits.request_members_max:
+        raise errors.Invalid(
+            errors.Fault("body", f"has {len(found):,} keys at its top.", "Send a Segment batch.")
+        )
+    out: dict[str, bytes] = {}
+    for part in found:
+        member = split.key_of(part)
+        if member is None or not member[1]:
+            return None
+        name = _text(member[0])
+        if name is not None:
+            out[name] = member[1]
+    return out
+
+
+def _lenient(body: bytes) -> bool:
+    """Would a reader that minds neither depth, lone surrogates nor NaN take it?"""
+    try:
+        json.loads(body.decode("utf-8", "replace"))
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
+    return True
+
+
+def _readable(value: bytes) -> bytes | None:
+    """A shared value that the worker can decode whole: as sent, repaired, or None."""
+    if not value or (len(value) >= _LONG and _too_deep(value)):
+        return None
+    try:
+        if _NUL not in value:
+            _any.decode(value)
+            return value
+    except _UNREADABLE:
+        pass  # repaired below, if it can be
+    try:
+        tree = json.loads(value.decode("utf-8", "replace"))
+        repaired = msgspec.json.encode(_storable(tree))
+        _any.decode(repaired)
+    except _UNREADABLE:
+        return None
+    return repaired
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_UNSTORABLE.sub("\ufffd", k): _storable(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_storable(v) for v in value]
+    return value
+
+
+def _text(value: bytes | msgspec.Raw) -> str | None:
+    if not value:
+        return None
+    try:
+        text = _any.decode(value)
+    except _UNREADABLE:
+        return None
+    return text if isinstance(text, str) and text else None
+
+
+def _wrong_shape(what: str, kind: str) -> errors.Invalid:
+    remedy = 'Send `{"batch": [ … ]}`, or one call to /v1/track and its like.'
+    if kind or "batch" not in what:
+        return errors.Invalid(
+            errors.Fault("body", "is not a JSON object.", "Send one object a request.")
+        )
+    if "missing" in what:
+        return errors.Invalid(errors.Fault("batch", "is missing.", remedy))
+    return errors.Invalid(errors.Fault("batch", "is not an array.", remedy))
+
+
+def _not_json(body: bytes) -> errors.Invalid:
+    why = "it cannot be split at its brackets and commas"
+    try:
+        _raw.decode(body)
+    except _UNREADABLE as error:
+        why = str(error)
+    return errors.Invalid(
+        errors.Fault("body", f"is not JSON: {why}.", "Send one JSON object a request.")
+    )

@@ -10,6 +10,13 @@ class MethodNotAllowed(OnefoldError):
     code = "method_not_allowed"
 
 
+class SlowBody(OnefoldError):
+    """The body did not arrive in time. SDKs send again after a 408."""
+
+    status = 408
+    code = "timeout"
+
+
 class Hopeless(Exception):
     """The quick reader gave up on a body; `envelope.recover` may still split it."""
 

@@ -8,7 +8,7 @@ _by_status: dict[int, Counter] = {}
 items = Counter("onefold_collect_items_total", "Items that the log holds.")
 body_bytes = Counter("onefold_collect_bytes_total", "Bytes of bodies received, as sent.")
 wrapped = Counter(
-    "onefold_collect_unparsable_items_total", "Items stored wrapped because JSON readers refuse them."
+    "onefold_collect_unparsable_items_total", "Items stored wrapped: JSON readers refuse them."
 )
 commit_seconds = Histogram(
     "onefold_collect_commit_seconds",

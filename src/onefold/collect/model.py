@@ -14,11 +14,13 @@ class Parsed(msgspec.Struct, frozen=True):
 
     envelope   JSON for the log row, as log.model describes it; empty when there are no items
     items      how many are in it
+    wrapped    how many of those only a wrapper could hold (envelope.py)
     write_key  the body's own `writeKey`, if it has one that is text
     """
 
     envelope: bytes
     items: int
+    wrapped: int
     write_key: str | None
 
 
@@ -29,7 +31,7 @@ class Entry:
     `deadline` is in the event loop's seconds.
     """
 
-    __slots__ = ("deadline", "envelope", "held", "items", "received_ms", "size", "source", "_row")
+    __slots__ = ("_row", "deadline", "envelope", "held", "items", "received_ms", "size", "source")
 
     def __init__(
         self,

@@ -23,19 +23,17 @@ _NETWORK = {
 def writer(url: str, statement_timeout_ms: int) -> storage.Connection:
     """A connection whose commits are durable and that notices a dead server within seconds."""
     conn = storage.connect(_lively(url), application="onefold-collect")
-    try:
-        conn.execute(DURABLE)
-        conn.execute(PATIENCE, (str(statement_timeout_ms),))
-        conn.commit()
-    except BaseException:
-        conn.close()
-        raise
+    conn.execute(DURABLE)
+    conn.execute(PATIENCE, (str(statement_timeout_ms),))
+    conn.commit()
     return conn
 
 
-def reader(url: str) -> storage.Connection:
+def reader(url: str, statement_timeout_ms: int) -> storage.Connection:
     """A connection for look-ups of write keys."""
-    return storage.connect(_lively(url), autocommit=True, application="onefold-collect-keys")
+    conn = storage.connect(_lively(url), autocommit=True, application="onefold-collect-keys")
+    conn.execute(PATIENCE, (str(statement_timeout_ms),))
+    return conn
 
 
 def _lively(url: str) -> str:

@@ -48,9 +48,7 @@ def clean(
         if field is None:
             faults.append(unknown(name, known, read_only))
         elif field.once and not creating:
-            faults.append(
-                errors.Fault(name, "can't be changed once it is set.", "Leave it out.")
-            )
+            faults.append(errors.Fault(name, "can't be changed once it is set.", "Leave it out."))
         else:
             try:
                 out[name] = _READERS[field.kind](field, value)
@@ -177,7 +175,7 @@ def _text(name: str, value: Any, chars_max: int) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise _invalid(name, f"must be text, got {type(value).__name__}.", 'Send it in quotes.')
+        raise _invalid(name, f"must be text, got {type(value).__name__}.", "Send it in quotes.")
     if "\0" in value:
         raise _invalid(name, "contains a NUL character.", "Remove it.")
     if any("\ud800" <= c <= "\udfff" for c in value):

@@ -19,7 +19,7 @@ class Filter(msgspec.Struct, frozen=True):
     """One filter: its name, the column it tests, and how its value is read.
 
     enum, tag and ref take a value or a list of values (any of them holds); `ref` takes `none` as
-    well; `before` a time; `filled` true or false.
+    well, and goes by its column's name (`owner_id`), too; `before` a time; `filled` true or false.
     """
 
     name: str
@@ -41,10 +41,11 @@ def query(
 ) -> store.Query:
     """The checked query. Raises `Invalid` with everything that is wrong."""
     known = {f.name: f for f in filters}
+    by_column = {f.column: f for f in filters if f.kind == "ref"}
     faults: list[errors.Fault] = []
     where: list[tuple[str, str, Any]] = []
     for name, value in asked.items():
-        found = known.get(name)
+        found = known.get(name) or by_column.get(name)
         if found is None:
             faults.append(fields.unknown(name, known))
             continue
@@ -62,7 +63,9 @@ def query(
         )
     if len(q) > limits.search_chars_max or "\0" in q:
         faults.append(
-            errors.Fault("q", "can't be searched for.", f"Use at most {limits.search_chars_max} characters.")
+            errors.Fault(
+                "q", "can't be searched for.", f"Use at most {limits.search_chars_max} characters."
+            )
         )
     if not 1 <= limit <= limits.page_rows_max:
         faults.append(errors.Fault("limit", f"is {limit}.", f"Use 1 to {limits.page_rows_max}."))
@@ -112,7 +115,7 @@ def _after(cursor: str, sort: str) -> tuple[Any, int] | None:
         return None
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return None
-    return (None if isinstance(value, str) and "\0" in value else (value, row_id))
+    return None if isinstance(value, str) and "\0" in value else (value, row_id)
 
 
 def _test(asked: Filter, value: Any) -> tuple[str, str, Any]:
@@ -125,8 +128,10 @@ def _test(asked: Filter, value: Any) -> tuple[str, str, Any]:
         moment, faults = fields.clean(
             [fields.Field(asked.name, "time")], (), {asked.name: value}, creating=False
         )
-        if faults or moment[asked.name] is None:
-            raise errors.Invalid(*faults) if faults else _invalid(asked.name, "is empty.", "Send a time.")
+        if faults:
+            raise errors.Invalid(*faults)
+        if moment[asked.name] is None:
+            raise _invalid(asked.name, "is empty.", "Send a time.")
         return column, "before", moment[asked.name]
     several = list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
     if len(several) > limits.filter_values_max:
@@ -136,10 +141,14 @@ def _test(asked: Filter, value: Any) -> tuple[str, str, Any]:
     if asked.kind == "enum":
         return column, "in", [fields.enum(asked.name, v, asked.options) for v in several]
     if asked.kind == "ref":
-        return column, "in", [
-            None if v is None or v == NOBODY else ids.parse_id(asked.prefix, v, asked.name)
-            for v in several
-        ]
+        return (
+            column,
+            "in",
+            [
+                None if v is None or v == NOBODY else ids.parse_id(asked.prefix, v, asked.name)
+                for v in several
+            ],
+        )
     tags, faults = fields.clean(
         [fields.Field(asked.name, "tags")], (), {asked.name: several}, creating=False
     )

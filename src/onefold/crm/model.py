@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Account(msgspec.Struct, frozen=True):
-    """A customer company. `edited` names the fields that a person set by hand: those win over facts.
+    """A customer company. `edited` names the fields set by hand: those win over facts.
 
     `health` is what signals.health_of answers, or None before its first evaluation.
     """

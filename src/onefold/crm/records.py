@@ -8,7 +8,7 @@ there until the caller commits.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -36,6 +36,25 @@ class Kind(msgspec.Struct, frozen=True):
     filters: tuple[lists.Filter, ...]
     told: tuple[str, ...]
     sort: str
+
+
+class Change(NamedTuple):
+    """A change about to be written: the row before (None: a new one), after, what differs."""
+
+    before: Row | None
+    after: Mapping[str, Any]
+    changed: Mapping[str, Any]
+    viewer: Viewer
+    now: datetime
+
+
+class Work(NamedTuple):
+    """Where a creation runs; facts about other records that it makes go to `items`."""
+
+    conn: Connection
+    viewer: Viewer
+    now_ms: int
+    items: list[Item]
 
 
 def append(conn: Connection, items: list[Item], now_ms: int) -> None:
@@ -110,25 +129,26 @@ class Records(Generic[T]):
         *,
         into: list[Item] | None = None,
     ) -> T:
-        """A new record from API values. Raises `Invalid` with every fault, `Conflict` when it is there."""
+        """A new record from API values.
+
+        Raises `Invalid` with every fault, `Conflict` when a unique value is taken.
+        """
         viewer.must_write()
-        columns, faults = fields.clean(
-            self.kind.fields, self._read_only, values, creating=True
-        )
+        columns, faults = fields.clean(self.kind.fields, self._read_only, values, creating=True)
         self._check_references(conn, columns, faults)
         faults += self._rules(columns, {f.field for f in faults})
         if faults:
             raise errors.Invalid(*faults)
         items: list[Item] = []
-        self._complete(conn, viewer, columns, now_ms, items)
+        self._complete(Work(conn, viewer, now_ms, items), columns)
         now = clock.to_datetime(now_ms)
-        columns |= self._derived(None, columns, columns, viewer, now)
+        columns |= self._derived(Change(None, columns, columns, viewer, now))
         columns = {n: v for n, v in columns.items() if not self._virtual(n)}
         row_id = store.insert(
             conn, self.kind.noun, {**columns, "created_at": now, "updated_at": now}
         )
         if row_id is None:
-            raise self._taken(conn, viewer, columns)
+            raise self._taken(conn, columns)
         row = self._row(conn, row_id)
         self._tell(items, viewer, None, row, {}, now_ms)
         self._finish(conn, items, into, now_ms)
@@ -190,7 +210,7 @@ class Records(Generic[T]):
         if not changed:
             return self._present(before)
         now = clock.to_datetime(now_ms)
-        derived = self._derived(before, {**before, **changed}, changed, viewer, now)
+        derived = self._derived(Change(before, {**before, **changed}, changed, viewer, now))
         self._save(conn, before, {**changed, **derived, "updated_at": now})
         row = self._row(conn, before["id"])
         items: list[Item] = []
@@ -212,11 +232,10 @@ class Records(Generic[T]):
     ) -> None:
         for name, value in columns.items():
             field = self._fields[name]
-            if field.kind == "ref" and value is not None and not store.exists(conn, field.prefix, value):
-                shown, what = ids.api_id(field.prefix, value), ids.NAMES[field.prefix]
-                faults.append(
-                    errors.Fault(name, f"there is no {what} `{shown}`.", "Send the id of one there is.")
-                )
+            if field.kind != "ref" or value is None or store.exists(conn, field.prefix, value):
+                continue
+            problem = f"there is no {ids.NAMES[field.prefix]} `{ids.api_id(field.prefix, value)}`."
+            faults.append(errors.Fault(name, problem, "Send the id of one there is."))
 
     def _held(self, conn: Connection, record_id: str | int, expected_version: int | None) -> Row:
         row_id = ids.parse_id(self.kind.prefix, record_id)
@@ -225,8 +244,9 @@ class Records(Generic[T]):
         row = self._row(conn, row_id)
         if expected_version is not None and expected_version != row["version"]:
             raise errors.Conflict(
-                f"This {self.kind.noun} has been changed: it is at version {row['version']}, your edit "
-                f"is of version {expected_version}. Look at `current` and send your change again.",
+                f"This {self.kind.noun} has been changed: it is at version {row['version']}, "
+                f"your edit is of version {expected_version}. Look at `current`, then send your "
+                "change again with its version.",
                 self._current(row),
             )
         return row
@@ -276,35 +296,24 @@ class Records(Generic[T]):
         told = {name: row[name] for name in self.kind.told}
         if row.get("owner_name") and row.get("owner_id"):
             told["owner"] = row["owner_name"]
-        contact, key = self._home(row)
-        item = tell.item(
-            self.kind.noun, self.kind.prefix, event or self._event(before, row), row,
-            viewer=viewer, now_ms=now_ms, contact_id=contact, account_key=key,
-            properties=told, changes=changes, traits=self._traits(row),
-        )  # fmt: skip
-        if item is not None:
-            items.append(item)
-        if before is not None and item is not None:
-            self._tell_left(items, viewer, before, row, item, now_ms)
+        homes = [(self._home(row), self._traits(row), "")]
+        if before is not None:  # whoever it was about until now hears of its leaving, too
+            (old_contact, old_key), (contact, key) = self._home(before), self._home(row)
+            left = (
+                old_contact if old_contact != contact else None,
+                old_key if old_key != key else None,
+            )
+            homes.append((left, {}, "-left"))
+        for (contact_id, account_key), traits, suffix in homes:
+            item = tell.item(
+                self.kind.noun, self.kind.prefix, event or self._event(before, row), row,
+                viewer=viewer, now_ms=now_ms, contact_id=contact_id, account_key=account_key,
+                properties=told, changes=changes, traits=traits, suffix=suffix,
+            )  # fmt: skip
+            if item is not None:
+                items.append(item)
 
-    def _tell_left(
-        self, items: list[Item], viewer: Viewer, before: Row, row: Row, item: Item, now_ms: int
-    ) -> None:
-        """Whoever a ticket or task was about until now hears of its leaving, too."""
-        (old_contact, old_key), (contact, key) = self._home(before), self._home(row)
-        left_contact = old_contact if old_contact != contact else None
-        left_key = old_key if old_key != key else None
-        if left_contact is None and left_key is None:
-            return
-        left = tell.item(
-            self.kind.noun, self.kind.prefix, item["event"], row,
-            viewer=viewer, now_ms=now_ms, contact_id=left_contact, account_key=left_key,
-            properties={}, changes={}, suffix="-left",
-        )  # fmt: skip
-        if left is not None:
-            left["properties"] = item["properties"]
-            items.append(left)
-
+    # ruff: noqa: ARG002 - what an object's own rule may need, the rule of all need not
     # ── an object's own rules ──────────────────────────────────────────────────────────────────
 
     def _scope(self, filters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -315,26 +324,17 @@ class Records(Generic[T]):
         """What must hold between fields; `faulty` fields are known to be wrong already."""
         return []
 
-    def _complete(
-        self, conn: Connection, viewer: Viewer, columns: dict[str, Any], now_ms: int, items: list[Item]
-    ) -> None:
+    def _complete(self, work: Work, columns: dict[str, Any]) -> None:
         """Fill in what a new record takes from others."""
 
-    def _derived(
-        self,
-        before: Row | None,
-        after: Mapping[str, Any],
-        changed: Mapping[str, Any],
-        viewer: Viewer,
-        now: datetime,
-    ) -> dict[str, Any]:
+    def _derived(self, change: Change) -> dict[str, Any]:
         """Columns that follow from others."""
         return {}
 
     def _save(self, conn: Connection, before: Row, columns: Mapping[str, Any]) -> None:
         store.update(conn, self.kind.noun, before["id"], columns)
 
-    def _taken(self, conn: Connection, viewer: Viewer, columns: Mapping[str, Any]) -> errors.Conflict:
+    def _taken(self, conn: Connection, columns: Mapping[str, Any]) -> errors.Conflict:
         """The error when a unique value is taken."""
         return errors.Conflict(f"There is a {self.kind.noun} like this already.")
 
@@ -343,8 +343,8 @@ class Records(Generic[T]):
         return {}
 
     def _event(self, before: Row | None, row: Row) -> str:
-        """The fact's name."""
-        raise NotImplementedError
+        """The fact's name, from what is and what was."""
+        return f"{self.kind.noun.title()} {'Created' if before is None else 'Updated'}"
 
     def _home(self, row: Row) -> tuple[int | None, str | None]:
         """Contact id and account key that the fact is about."""

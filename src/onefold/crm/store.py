@@ -37,7 +37,9 @@ class Shape(msgspec.Struct, frozen=True):
     search: str
 
 
-_NAMES = f"coalesce(u.name, '') AS owner_name, {_ACCOUNT_NAME} AS account_name, a.key AS account_key"
+_NAMES = (
+    f"coalesce(u.name, '') AS owner_name, {_ACCOUNT_NAME} AS account_name, a.key AS account_key"
+)
 SHAPES = {
     "account": Shape(
         table="account",
@@ -182,9 +184,9 @@ def find(conn: Connection, name: str, query: Query) -> list[Row]:
 def count(conn: Connection, name: str, query: Query) -> int:
     """How many rows the list has, counted up to `limits.list_count_max`."""
     conditions, values = _conditions(SHAPES[name], query)
-    text = sql.SQL(
-        "SELECT count(*) FROM (SELECT 1 FROM {} t WHERE {} LIMIT %s) AS some"
-    ).format(sql.Identifier(SHAPES[name].table), sql.SQL(" AND ").join(conditions))
+    text = sql.SQL("SELECT count(*) FROM (SELECT 1 FROM {} t WHERE {} LIMIT %s) AS some").format(
+        sql.Identifier(SHAPES[name].table), sql.SQL(" AND ").join(conditions)
+    )
     row = conn.execute(text, [*values, limits.list_count_max]).fetchone()
     return int(row[0]) if row else 0
 
@@ -208,8 +210,8 @@ def _conditions(shape: Shape, query: Query) -> tuple[list[sql.Composable], list[
             conditions.append(sql.SQL("{} < %s").format(name))
             values.append(value)
         else:
-            test = "{} IS NOT NULL" if value else "{} IS NULL"
-            conditions.append(sql.SQL(test).format(name))
+            filled = sql.SQL("{} IS NOT NULL") if value else sql.SQL("{} IS NULL")
+            conditions.append(filled.format(name))
     for word in query.words:
         conditions.append(sql.SQL("{} LIKE %s").format(sql.SQL(shape.search)))
         escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -270,7 +272,7 @@ INSERT INTO app_user (email, name, role, password_hash, created_at) VALUES (%s, 
 ON CONFLICT DO NOTHING RETURNING {_USER}
 """
 USER = f"SELECT {_USER} FROM app_user WHERE id = %s"
-USERS = f"SELECT {_USER} FROM app_user WHERE enabled OR %s ORDER BY lower(name), id"
+USERS = f"SELECT {_USER} FROM app_user ORDER BY lower(name), id"
 USER_BY_EMAIL = f"SELECT {_USER}, password_hash FROM app_user WHERE lower(email) = %s"
 
 
@@ -286,10 +288,10 @@ def user(conn: Connection, user_id: int) -> Row | None:
     return _row(conn, USER, (user_id,))
 
 
-def users(conn: Connection, disabled: bool) -> list[Row]:
-    """Users by name, disabled ones on demand."""
+def users(conn: Connection) -> list[Row]:
+    """Users by name."""
     with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(USERS, (disabled,)).fetchall()
+        return cursor.execute(USERS).fetchall()
 
 
 def user_by_email(conn: Connection, email: str) -> Row | None:
@@ -331,7 +333,8 @@ FROM unnest(%s::bigint[], %s::bigint[]) AS n (id, at_ms)
 WHERE a.id = n.id AND (a.last_seen_ms IS NULL OR a.last_seen_ms < n.at_ms)
 """
 WRITE_HEALTH = """
-UPDATE account a SET health = n.health::jsonb FROM unnest(%s::bigint[], %s::text[]) AS n (id, health)
+UPDATE account a SET health = n.health::jsonb
+FROM unnest(%s::bigint[], %s::text[]) AS n (id, health)
 WHERE a.id = n.id AND a.health IS DISTINCT FROM n.health::jsonb
 """
 TICKETS_OF_CONTACTS = """
@@ -370,10 +373,11 @@ def lock_accounts(conn: Connection, account_ids: Sequence[int]) -> list[Row]:
         return cursor.execute(LOCK_ACCOUNTS, (list(account_ids),)).fetchall()
 
 
-def write_traits(conn: Connection, rows: Sequence[tuple[int, str, str, str, str, str]]) -> None:
-    """Rows of (id, name, name_sort, domain, industry, plan)."""
+def write_traits(conn: Connection, rows: Sequence[Row]) -> None:
+    """Rows with id, name, name_sort, domain, industry and plan."""
     if rows:
-        conn.execute(WRITE_TRAITS, [list(column) for column in zip(*rows, strict=True)])
+        columns = ("id", "name", "name_sort", "domain", "industry", "plan")
+        conn.execute(WRITE_TRAITS, [[row[column] for row in rows] for column in columns])
 
 
 def touch_accounts(conn: Connection, seen: Mapping[int, int]) -> None:

@@ -129,8 +129,8 @@ def _merged(
             if pid is not None and pid not in living:
                 shares[pid][ids[g]].append(member)
     return {
-        pid: min(by_id, key=lambda i, taken=by_id: (claim(taken[i], i), -len(taken[i])))
-        for pid, by_id in shares.items()
+        old: min((claim(share, pid), -len(share), pid) for pid, share in by_id.items())[-1]
+        for old, by_id in shares.items()
     }
 
 

@@ -87,14 +87,14 @@ class Device:
 
     runs     log-ins as in chapters.py, but for the newest run `last` is the until
     last     no log-in of the newest run is after this
-    before   `last` as it was before batch `stamp`; `late`: a log-in of that batch is not yet in runs
+    before   `last` as it was before batch `stamp`
+    late     a log-in of that batch is not yet in `runs`
     retired  fragments that hold no chapter any more
-    fresh    made in the batch that is under way
     """
 
     __slots__ = (
-        "before", "fresh", "generic", "id", "key", "last", "late", "open_start", "open_who",
-        "retired", "rule", "runs", "spells", "stamp", "starts",
+        "before", "generic", "id", "key", "last", "late", "open_start", "open_who", "retired",
+        "rule", "runs", "spells", "stamp", "starts",
     )  # fmt: skip
 
     def __init__(self, identifier_id: int, key: Identifier, generic: bool) -> None:
@@ -105,7 +105,6 @@ class Device:
         self.spells: list[Spell] = []
         self.starts: list[int] = []
         self.retired: list[Spell] = []
-        self.fresh = False
         self.stamp = 0
         self.late = False
         self.before = NEVER
@@ -130,38 +129,41 @@ class Device:
         return self.spells[chapters.at(self.starts, max(at_ms, 1))]
 
 
+_NO_DEVICE = Device(0, Identifier("anonymous_id", ""), generic=True)
+
+
 class Tie:
-    """A link. `day` mirrors `last_day`; `fresh`: not in the table before this batch."""
+    """A link. `day` mirrors `last_day`, and is NEVER until the batch that made it is observed."""
 
-    __slots__ = ("a", "b", "day", "fresh")
+    __slots__ = ("a", "b", "day")
 
-    def __init__(self, a: int, b: int, day: int, fresh: bool) -> None:
+    def __init__(self, a: int, b: int, day: int) -> None:
         self.a = a
         self.b = b
         self.day = day
-        self.fresh = fresh
 
 
 class Entry:
     """All that a fact's identifiers come to.
 
     holder   of the home, None when the home is a device
-    device   the home when it is one
+    device   the home when it is one, else a stand-in
     seen     ids of the identifiers other than home
     day      the least `day` of `ties`: a fact of a later day has something to tell
     who      who logs in by such a fact, None for nobody; `devices`: where
     weighs   the nodes of links whose recency can decide between people
     """
 
-    __slots__ = ("day", "device", "devices", "holder", "seen", "ties", "weighs", "who")
+    __slots__ = ("day", "device", "devices", "holder", "seen", "ties", "weighs", "who", "who_id")
 
     def __init__(self, home: Known | Device, seen: tuple[int, ...]) -> None:
-        self.holder = home if isinstance(home, Known) else None
-        self.device = home if isinstance(home, Device) else None
+        self.holder: Holder | None = home if isinstance(home, Known) else None
+        self.device: Device = home if isinstance(home, Device) else _NO_DEVICE
         self.seen = seen
         self.day = ALWAYS
         self.ties: tuple[Tie, ...] = ()
         self.who: Known | None = None
+        self.who_id = 0
         self.devices: tuple[Device, ...] = ()
         self.weighs: tuple[Known | Device, ...] = ()
 
@@ -188,7 +190,7 @@ class Cache:
     def clear(self) -> None:
         """Forget everything."""
         for part in (self.entries, self._nodes, self._old_nodes, self._ties, self._old_ties):
-            cast(dict[Any, Any], part).clear()
+            cast("dict[Any, Any]", part).clear()
         self._people.clear()
 
     # ── nodes ──────────────────────────────────────────────────────────────────────────────────
@@ -235,11 +237,9 @@ class Cache:
             person = self.person(person_id)
             self._nodes[key] = Known(identifier_id, key, generic, fragment, person)
             return
-        device = self._nodes.get(key)
-        if device is None:
-            device = self._nodes[key] = Device(identifier_id, key, generic)
-            devices.append(device)
-        assert isinstance(device, Device)
+        if not devices or devices[-1].id != identifier_id:  # rows of one device come together
+            devices.append(Device(identifier_id, key, generic))
+        device = self._nodes[key] = devices[-1]
         spell = Spell(
             fragment, self.person(person_id), start, owner, NEVER if last is None else last
         )
@@ -248,11 +248,12 @@ class Cache:
     @staticmethod
     def _load_runs(devices: dict[int, Device], rows: Iterable[Sequence[Any]]) -> None:
         runs: dict[int, list[chapters.Run]] = {i: [] for i in devices}
-        for device_id, at_ms, who, until_ms, namespace, value, last_day in rows:
+        for device_id, at_ms, who, stored, namespace, value, last_day in rows:
             rank = (RULES.of(namespace).priority, namespace, value)
-            if until_ms is None:  # the newest run: all that is known is the day of its last log-in
-                until_ms = max(at_ms, (last_day + 1) * clock.DAY_MS - 1)
-            runs[device_id].append(chapters.Run(chapters.Login(at_ms, rank, who), until_ms))
+            until = stored
+            if until is None:  # the newest run: all that is known is the day of its last log-in
+                until = max(at_ms, (last_day + 1) * clock.DAY_MS - 1)
+            runs[device_id].append(chapters.Run(chapters.Login(at_ms, rank, who), until))
         for device_id, found in runs.items():
             devices[device_id].set_runs(sorted(found))
 
@@ -272,11 +273,11 @@ class Cache:
         wanted = [pair for pair in pairs if self.tie(pair) is None]
         if wanted:
             for a, b, day in store.links(conn, wanted):
-                self._ties[a, b] = Tie(a, b, day, fresh=False)
+                self._ties[a, b] = Tie(a, b, day)
 
     def add_tie(self, pair: tuple[int, int]) -> Tie:
         """A link that is in no table yet."""
-        tie = self._ties[pair] = Tie(*pair, day=NEVER, fresh=True)
+        tie = self._ties[pair] = Tie(*pair, NEVER)
         return tie
 
     # ── people ─────────────────────────────────────────────────────────────────────────────────
@@ -305,5 +306,5 @@ class Cache:
             person.contested = False
         for person_id, fragment, namespace, value, contested in store.people(conn, wanted):
             person = wanted[person_id]
-            cast(list[Any], person.members).append((fragment, Identifier(namespace, value)))
+            cast("list[Any]", person.members).append((fragment, Identifier(namespace, value)))
             person.contested = person.contested or contested

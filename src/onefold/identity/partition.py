@@ -1,10 +1,10 @@
 """f: who is who, as a pure function of links, rules and decisions.
 
 Links are taken strongest first, and each joins the groups of its ends unless that would break a
-limit, a human's "not the same", or the size cap; such a link is suppressed, with the reason. Strong
-means: a human's decision; then person to person, person to device, device to device; then the newest
-day; then the sum of the namespaces' priorities; then the key. Nothing depends on the order of the
-input. A group is checked as a whole, so limits hold however long the chain of links.
+limit, a human's "not the same", or the size cap; such a link is suppressed, with the reason.
+Strength: a human's decision; then person to person, person to device, device to device; then the
+newest day; then the sum of the namespaces' priorities; then the key. Nothing depends on the order
+of the input. A group is checked as a whole, so limits hold however long the chain of links.
 
 A node that is linked to more than `neighbours_max` values of one limited namespace (an address like
 support@) says nothing about who somebody is: it is generic, and none of its links counts.
@@ -141,9 +141,8 @@ def _join(groups: dict[int, _Group], a: _Group, b: _Group) -> None:
 
 
 def _sorted(by_ref: dict[int, model.Node], groups: dict[int, _Group]) -> list[list[int]]:
-    out = []
-    for group in {id(g): g for g in groups.values()}.values():
-        out.append(sorted(group.refs, key=lambda ref: _key(by_ref[ref])))
+    once = {id(group): group for group in groups.values()}.values()
+    out = [sorted(group.refs, key=lambda ref: _key(by_ref[ref])) for group in once]
     return sorted(out, key=lambda refs: _key(by_ref[refs[0]]))
 
 

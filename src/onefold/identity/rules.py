@@ -60,3 +60,5 @@ RULES = Rules(
 GENERIC = "generic"  # an end is seen with too many others, or is a kiosk
 SHARED_DEVICE = "shared_device"  # between devices of which one has several chapters
 STATIC = (GENERIC, SHARED_DEVICE)
+
+SIZE = "size"  # the component is beyond `component_max`

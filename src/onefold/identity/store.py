@@ -1,7 +1,7 @@
-"""The writer's SQL: what the resolver looks up and what it writes, in bulk.
+"""The room's SQL: what the resolver looks up and writes in bulk, and what everybody else reads.
 
-Look-ups are planned each time (`prepare=False`): the tables grow from nothing, and a plan kept from
-when they were small scans them whole.
+The resolver's statements are planned each time (`prepare=False`): the tables grow from nothing, and
+a plan kept from when they were small scans them whole.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -9,8 +9,11 @@ from typing import Any
 
 import msgspec
 
-from onefold.identity import assign
+from onefold.identity import assign, model
+from onefold.identity.rules import RULES
+from onefold.kernel import identifiers as values
 from onefold.kernel.facts import Identifier
+from onefold.kernel.viewer import Viewer
 from onefold.storage import Connection
 
 NEXT_IDS = """
@@ -71,7 +74,8 @@ ORDER BY j.person_id, j.id DESC
 """
 
 ADD_IDENTIFIERS = """
-INSERT INTO identifier (id, namespace, value) SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[])
+INSERT INTO identifier (id, namespace, value)
+SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[])
 """
 SET_GENERIC = "UPDATE identifier SET generic = true WHERE id = ANY(%s)"
 SET_FRAGMENTS = """
@@ -85,15 +89,16 @@ INSERT INTO fragment (id, identifier_id, chapter_ms, owner_id, person_id)
 SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
 """
 SET_PEOPLE = """
-UPDATE fragment f SET person_id = t.person_id FROM unnest(%s::bigint[], %s::bigint[]) AS t (id, person_id)
-WHERE f.id = t.id
+UPDATE fragment f SET person_id = t.person_id
+FROM unnest(%s::bigint[], %s::bigint[]) AS t (id, person_id) WHERE f.id = t.id
 """
 ADD_LINKS = """
 INSERT INTO link (a, b, first_pos, last_day, source_id, suppressed)
 SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::text[])
 """
 SET_DAYS = """
-UPDATE link l SET last_day = t.last_day FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS t (a, b, last_day)
+UPDATE link l SET last_day = t.last_day
+FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS t (a, b, last_day)
 WHERE l.a = t.a AND l.b = t.b
 """
 SET_SUPPRESSED = """
@@ -102,7 +107,8 @@ FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS t (a, b, suppressed)
 WHERE l.a = t.a AND l.b = t.b
 """
 DROP_LOGINS = """
-DELETE FROM login l USING unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS t (device_id, at_ms, who_id)
+DELETE FROM login l
+USING unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS t (device_id, at_ms, who_id)
 WHERE l.device_id = t.device_id AND l.at_ms = t.at_ms AND l.who_id = t.who_id
 """
 ADD_LOGINS = """
@@ -119,6 +125,60 @@ FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::text[], %s
 DROP_ALIASES = "DELETE FROM person_alias WHERE old_id = ANY(%s)"
 ADD_ALIASES = """
 INSERT INTO person_alias (old_id, person_id) SELECT * FROM unnest(%s::bigint[], %s::bigint[])
+"""
+
+PERSON_OF = """
+SELECT f.person_id FROM identifier i JOIN fragment f ON f.identifier_id = i.id
+WHERE i.namespace = %s AND md5(i.value) = md5(%s) AND i.value = %s AND f.person_id <> 0
+ORDER BY f.chapter_ms DESC LIMIT 1
+"""
+FOLLOW = """
+WITH RECURSIVE trail (id, depth) AS (
+  SELECT %s::bigint, 0
+  UNION ALL
+  SELECT a.person_id, t.depth + 1 FROM trail t JOIN person_alias a ON a.old_id = t.id
+  WHERE t.depth < 1000
+)
+SELECT t.id FROM trail t WHERE EXISTS (SELECT FROM fragment f WHERE f.person_id = t.id)
+ORDER BY t.depth DESC LIMIT 1
+"""
+MERGED = """
+WITH RECURSIVE gone (id, depth) AS (
+  SELECT old_id, 1 FROM person_alias WHERE person_id = %s
+  UNION ALL
+  SELECT a.old_id, g.depth + 1 FROM person_alias a JOIN gone g ON a.person_id = g.id
+  WHERE g.depth < 1000
+)
+SELECT id FROM gone ORDER BY id
+"""
+IDENTIFIERS_OF = """
+SELECT f.person_id, i.id, i.namespace, i.value, f.id, f.chapter_ms
+FROM fragment f JOIN identifier i ON i.id = f.identifier_id
+WHERE f.person_id = ANY(%s)
+"""
+LINKS_OF = """
+SELECT DISTINCT x.namespace, x.value, y.namespace, y.value, l.last_day, l.suppressed
+FROM fragment f
+CROSS JOIN LATERAL (
+  SELECT a, b, last_day, suppressed FROM link WHERE a = f.identifier_id
+  UNION SELECT a, b, last_day, suppressed FROM link WHERE b = f.identifier_id
+) l
+JOIN identifier x ON x.id = l.a JOIN identifier y ON y.id = l.b
+WHERE f.person_id = %s
+ORDER BY l.last_day DESC, 1, 2, 3, 4 LIMIT %s
+"""
+FRAGMENTS_OF = "SELECT person_id, id FROM fragment WHERE person_id = ANY(%s) ORDER BY id"
+PEOPLE_OF = "SELECT id, person_id FROM fragment WHERE id = ANY(%s) AND person_id <> 0"
+CHAPTERS_OF = "SELECT id FROM fragment WHERE identifier_id = %s ORDER BY chapter_ms"
+WHO_OF = """
+SELECT DISTINCT o.who_id, f.id FROM login o JOIN fragment f ON f.identifier_id = o.who_id
+WHERE o.device_id = %s
+"""
+ACCOUNTS_OF = """
+SELECT k.value, f.id FROM unnest(%s::text[]) AS k (value)
+JOIN identifier i
+  ON i.namespace = 'account_id' AND md5(i.value) = md5(k.value) AND i.value = k.value
+JOIN fragment f ON f.identifier_id = i.id
 """
 
 Rows = list[tuple[Any, ...]]
@@ -144,8 +204,7 @@ class Changes(msgspec.Struct):
 
 def next_ids(conn: Connection) -> tuple[int, int, int]:
     """The highest identifier, fragment and person ids ever given."""
-    row = conn.execute(NEXT_IDS).fetchone()
-    assert row is not None
+    (row,) = conn.execute(NEXT_IDS).fetchall()
     return int(row[0]), int(row[1]), int(row[2])
 
 
@@ -214,7 +273,7 @@ def write(conn: Connection, changes: Changes, pos: int, at_ms: int) -> None:
         _each(conn, DROP_LOGINS, changes.logins_dropped)
         _each(conn, ADD_LOGINS, changes.logins)
         journal = [
-            (pos, e.person_id, e.action, e.other_id, "{" + ",".join(map(str, e.members)) + "}", at_ms)
+            (pos, e.person_id, e.action, e.other_id, _array(e.members), at_ms)
             for e in changes.journal
         ]
         _each(conn, ADD_JOURNAL, journal)
@@ -228,6 +287,120 @@ def _each(conn: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> No
         conn.execute(statement, columns, prepare=False, binary=True)
 
 
+def _array(ids: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, ids)) + "}"
+
+
 def _list(conn: Connection, statement: str, ids: list[int]) -> None:
     if ids:
         conn.execute(statement, (ids,), prepare=False)
+
+
+# ── what everybody else reads ──────────────────────────────────────────────────────────────────
+
+
+def person_of(conn: Connection, viewer: Viewer, namespace: str, value: str) -> int | None:
+    """The person with an identifier; for a device of several people, whose it is now."""
+    viewer.must_read()
+    clean = values.normalise(namespace, value)
+    if clean is None:
+        return None
+    row = conn.execute(PERSON_OF, (namespace, clean, clean)).fetchone()
+    return int(row[0]) if row else None
+
+
+def follow(conn: Connection, viewer: Viewer, person_id: int) -> int | None:
+    """The person that an id means today: itself, or the one it merged into; None if unknown."""
+    viewer.must_read()
+    row = conn.execute(FOLLOW, (person_id,)).fetchone()
+    return int(row[0]) if row else None
+
+
+def merged_ids(conn: Connection, viewer: Viewer, person_id: int) -> list[int]:
+    """Former ids of people that merged into this one, in rising order."""
+    viewer.must_read()
+    return [int(i) for (i,) in conn.execute(MERGED, (person_id,))]
+
+
+def identifiers_of(conn: Connection, viewer: Viewer, person_id: int) -> list[model.IdentifierRow]:
+    """A person's identifiers, the strongest namespace first, each chapter of a device by itself."""
+    viewer.must_read()
+    return [row for _, row in _identifiers_of(conn, [person_id])]
+
+
+def values_of(
+    conn: Connection, viewer: Viewer, person_ids: Collection[int]
+) -> dict[int, list[tuple[str, str]]]:
+    """(namespace, value) of each person's identifiers, the strongest namespace first, each once."""
+    viewer.must_read()
+    out: dict[int, dict[tuple[str, str], None]] = {i: {} for i in person_ids}
+    for person_id, row in _identifiers_of(conn, person_ids):
+        out[person_id][row.namespace, row.value] = None
+    return {i: list(found) for i, found in out.items()}
+
+
+def contacts_of(
+    conn: Connection, viewer: Viewer, person_ids: Collection[int]
+) -> dict[int, list[int]]:
+    """Ids of the CRM contacts that each person is; people without one are left out."""
+    viewer.must_read()
+    out: dict[int, list[int]] = {}
+    for person_id, row in _identifiers_of(conn, person_ids):
+        if row.namespace == "contact" and row.value.isdecimal():
+            out.setdefault(person_id, []).append(int(row.value))
+    return out
+
+
+def links_of(
+    conn: Connection, viewer: Viewer, person_id: int, limit: int = 200
+) -> list[model.LinkRow]:
+    """Links of a person's identifiers, newest day first, with why one does not count."""
+    viewer.must_read()
+    rows = conn.execute(LINKS_OF, (person_id, limit))
+    return [
+        model.LinkRow(Identifier(an, av), Identifier(bn, bv), day, why)
+        for an, av, bn, bv, day, why in rows
+    ]
+
+
+def fragments_of(conn: Connection, person_ids: Collection[int]) -> dict[int, list[int]]:
+    """The fragments of each person; people without any are left out."""
+    out: dict[int, list[int]] = {}
+    for person_id, fragment in conn.execute(FRAGMENTS_OF, (list(person_ids),), binary=True):
+        out.setdefault(person_id, []).append(fragment)
+    return out
+
+
+def people_of(conn: Connection, fragment_ids: Collection[int]) -> dict[int, int]:
+    """The person of each fragment; those of accounts, and retired ones, are left out."""
+    return dict(conn.execute(PEOPLE_OF, (list(fragment_ids),), binary=True).fetchall())
+
+
+def chapters_of(conn: Connection, device_id: int) -> list[int]:
+    """Every fragment of a device, those that hold no chapter any more included."""
+    return [int(i) for (i,) in conn.execute(CHAPTERS_OF, (device_id,))]
+
+
+def who_of(conn: Connection, device_id: int) -> dict[int, list[int]]:
+    """Who ever logged in on a device (identifier ids), with the fragments that hold their facts."""
+    out: dict[int, list[int]] = {}
+    for who, fragment in conn.execute(WHO_OF, (device_id,)):
+        out.setdefault(who, []).append(fragment)
+    return out
+
+
+def account_fragments_of(conn: Connection, keys: Collection[str]) -> dict[str, int]:
+    """The accounts' own fragments; accounts without one are left out."""
+    return dict(conn.execute(ACCOUNTS_OF, (list(keys),), prepare=False).fetchall())
+
+
+def _identifiers_of(
+    conn: Connection, person_ids: Collection[int]
+) -> list[tuple[int, model.IdentifierRow]]:
+    rows = [
+        (person_id, model.IdentifierRow(*row))
+        for person_id, *row in conn.execute(IDENTIFIERS_OF, (list(person_ids),), binary=True)
+    ]
+    return sorted(
+        rows, key=lambda r: (RULES.of(r[1].namespace).priority, r[1].value, r[1].chapter_ms)
+    )

@@ -28,7 +28,7 @@ def api_id_or_none(prefix: str, row_id: int | None) -> str | None:
 
 
 def parse_id(prefix: str, value: Any, field: str = "id") -> int:
-    """The row id in `"con_4"`, `"4"` or `4`. Raises `Invalid` naming `field` and the form wanted."""
+    """The row id in `"con_4"`, `"4"` or `4`. Raises `Invalid` naming `field` and the form."""
     if isinstance(value, int) and not isinstance(value, bool):
         found = value
     else:

@@ -83,12 +83,27 @@ why_reasons_max = 20  # reasons kept with a membership change
 why_value_chars_max = 120  # a longer value is cut in a reason
 
 # activation
+destinations_max = 100
+url_chars_max = 2_000
+outbox_payload_bytes_max = 256_000  # one message; larger ones go without traits
 outbox_claim_max = 100  # rows claimed at once for one destination
+outbox_in_flight_max = 16  # requests under way to one destination
 outbox_attempts_max = 20
-outbox_timeout_s = 10
+outbox_age_max_h = 72  # a change that is older is given up
+outbox_timeout_s = 10  # for one request, answer included
+outbox_lease_s = 30  # a claimed row that is not settled by then is sent again
 outbox_retry_base_s = 2
 outbox_retry_cap_s = 3_600
+outbox_retry_after_cap_s = 3_600  # a longer `Retry-After` counts as this
+outbox_failures_pause = 5  # failures in a row after which a destination is left alone for a while
+outbox_pause_cap_s = 60
 outbox_response_chars_max = 500
+outbox_response_bytes_max = 4_000  # read of an answer
+outbox_poll_ms = 50  # how often new rows are looked for
+outbox_recheck_ms = 500  # how often rows that wait for others are looked at again
+outbox_sweep_s = 60  # how often old rows are given up or forgotten
+outbox_sweep_rows_max = 2_000
+outbox_kept_days = 30  # how long deliveries that are done stay listed
 
 # reads
 page_rows_max = 200

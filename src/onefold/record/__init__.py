@@ -1,6 +1,6 @@
 """The unified record: one read of a person or account across all rooms, one set of commands.
 
-Every door uses it. `Connections`, `Gate` and the functions of `access` are how doors let callers in.
+Every door uses it. `Connections`, `Gate` and what `access` offers are how doors let callers in.
 """
 
 from onefold.record.access import (
@@ -20,14 +20,18 @@ from onefold.record.access import (
     viewer_of_session,
 )
 from onefold.record.accounts import account, list_accounts
+from onefold.record.accounts import resolve as resolve_account
 from onefold.record.connections import Connections, Pool
 from onefold.record.errors import TooMany
+from onefold.record.members import list_members
+from onefold.record.people import find as resolve_person
 from onefold.record.people import list_people, person
 from onefold.record.timelines import account_timeline, person_timeline, timeline
 
 __all__ = [
     "CSRF_HEADER", "SESSION_COOKIE", "ApiKey", "Connections", "Gate", "Pool", "Session", "SignedIn",
-    "Throttle", "TooMany", "account", "account_timeline", "create_key", "list_accounts", "list_keys",
-    "list_people", "log_in", "log_out", "person", "person_timeline", "revoke_key", "timeline",
-    "viewer_of_key", "viewer_of_session",
+    "Throttle", "TooMany", "account", "account_timeline", "create_key", "list_accounts",
+    "list_keys", "list_members", "list_people", "log_in", "log_out", "person", "person_timeline",
+    "resolve_account", "resolve_person", "revoke_key", "timeline", "viewer_of_key",
+    "viewer_of_session",
 ]  # fmt: skip

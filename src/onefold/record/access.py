@@ -1,7 +1,7 @@
 """Who is at the door: API keys and page sessions become a `Viewer`.
 
 Both doors (`api`, `web`) use this. Secrets are stored as SHA-256 only: they are 192 random bits, so
-no slow hash is needed; passwords are argon2. A `Gate` remembers who signed in for
+no slow hash is needed; passwords are the CRM's (argon2). A `Gate` remembers who signed in for
 `sign_in_remembered_s`, so that most requests need no look-up and a revoked key works no longer
 than that.
 """
@@ -12,8 +12,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
-from pwdlib import PasswordHash
 
+from onefold import crm
 from onefold.kernel import clock, errors, limits
 from onefold.kernel.viewer import ROLES, Role, Viewer
 from onefold.record import store
@@ -25,10 +25,6 @@ KEY_PREFIX = "of_"
 SESSION_PREFIX = "ofs_"
 SESSION_COOKIE = "onefold_session"
 CSRF_HEADER = "X-CSRF-Token"
-
-_passwords = PasswordHash.recommended()
-# Verified when the e-mail is unknown, so that the time taken does not tell which e-mails exist.
-_NOBODY = _passwords.hash("nobody has this password")
 
 
 class ApiKey(msgspec.Struct, frozen=True):
@@ -56,11 +52,6 @@ class Session(msgspec.Struct, frozen=True):
     token: str
     signed_in: SignedIn
     expires_ms: int
-
-
-def hash_password(password: str) -> str:
-    """The argon2 hash of a password, for `app_user.password_hash`."""
-    return _passwords.hash(password)
 
 
 # ── API keys ──────────────────────────────────────────────────────────────────────────────────────
@@ -183,18 +174,15 @@ def log_in(
     """
     email = email.strip()[: limits.email_chars_max]
     throttle.attempt(email, address, now_ms)
-    found = None if "\0" in email else store.user_by_email(conn, email)
-    password_hash = found[4] if found else _NOBODY
-    right = len(password) <= limits.password_chars_max and _verify(password, password_hash)
-    if found is None or not right:
+    user = crm.users.verify_password(conn, email, password)
+    if user is None:
         raise errors.NotSignedIn("This e-mail and password do not match. Check both and try again.")
     throttle.forgive(email, address)
-    user_id, name, role, *_ = found
+    viewer = crm.users.as_viewer(user)
     token, csrf = clock.token(SESSION_PREFIX), clock.token("")
     expires_ms = now_ms + limits.session_days * clock.DAY_MS
     store.end_expired_sessions(conn, clock.to_datetime(now_ms))
-    store.insert_session(conn, _digest(token), user_id, csrf, clock.to_datetime(expires_ms))
-    viewer = Viewer(kind="user", id=user_id, name=name, role=role)
+    store.insert_session(conn, _digest(token), viewer.id, csrf, clock.to_datetime(expires_ms))
     return Session(token=token, signed_in=SignedIn(viewer, csrf), expires_ms=expires_ms)
 
 
@@ -213,10 +201,6 @@ def log_out(conn: Connection, token: str) -> None:
     store.end_session(conn, _digest(token))
 
 
-def _verify(password: str, password_hash: str) -> bool:
-    return _passwords.verify(password, password_hash)
-
-
 def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
@@ -227,9 +211,7 @@ def _digest(secret: str) -> bytes:
 class Gate:
     """Signs requests in, and remembers for `sign_in_remembered_s`. Safe in threads."""
 
-    def __init__(
-        self, connections: Connections, now_ms: Callable[[], int] = clock.now_ms
-    ) -> None:
+    def __init__(self, connections: Connections, now_ms: Callable[[], int] = clock.now_ms) -> None:
         self._connections = connections
         self._now_ms = now_ms
         self._lock = threading.Lock()

@@ -40,7 +40,7 @@ class Connections:
         except psycopg.errors.UniqueViolation as error:
             detail = error.diag.constraint_name or "a unique value"
             raise errors.Conflict(
-                f"Another record already has this value (`{detail}`). Open that one, or change the value."
+                f"Another record has this value already (`{detail}`). Open that one, or change it."
             ) from error
         except psycopg.errors.ForeignKeyViolation as error:
             field = (error.diag.constraint_name or "body").removesuffix("_fkey")

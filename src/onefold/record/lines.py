@@ -15,9 +15,7 @@ from onefold.storage import Connection, fold_name
 Span = tuple[int, int]
 
 
-def identifiers(
-    rows: Sequence[store.Row], seen: Mapping[int, Span]
-) -> list[model.IdentifierLine]:
+def identifiers(rows: Sequence[store.Row], seen: Mapping[int, Span]) -> list[model.IdentifierLine]:
     """Identifiers with first and last times: as a fact's home, or beside it (`seen`)."""
     out: list[model.IdentifierLine] = []
     for row in rows:
@@ -127,5 +125,3 @@ def page(
         return total, rows, None
     last = rows[rows_max - 1]
     return total, rows[:rows_max], keyset.encode(order, last[order.column], last["id"])
-
-

@@ -95,7 +95,7 @@ class UsageDay(TypedDict):
 
 
 class Account(TypedDict):
-    """An account. `people` are its newest seen, `people_total` counts all; `health` as signals make it."""
+    """An account. `people` are the newest seen, `people_total` counts all; `health` is signals'."""
 
     id: str
     identifiers: list[IdentifierLine]
@@ -190,5 +190,22 @@ class AccountsPage(TypedDict):
     """A page of accounts. `total` counts up to `limits.list_count_max`."""
 
     items: list[AccountRow]
+    total: int
+    next: str | None
+
+
+class Member(TypedDict):
+    """A person or account in an audience; `email` is empty for an account."""
+
+    id: str
+    name: str
+    email: str
+    since: str
+
+
+class MembersPage(TypedDict):
+    """A page of an audience's members."""
+
+    items: list[Member]
     total: int
     next: str | None

@@ -14,7 +14,7 @@ def find(conn: Connection, viewer: Viewer, ref: str) -> int:
     if isinstance(wanted, int):
         found = identity.follow(conn, viewer, wanted)
     else:
-        found = identity.person_of(conn, viewer, wanted)
+        found = identity.person_of(conn, viewer, wanted.namespace, wanted.value)
     if found is None:
         raise refs.unknown("person", ref)
     return found

@@ -12,7 +12,7 @@ The value is everything after the first colon: it may hold colons and slashes it
 
 import difflib
 
-from onefold.kernel import errors, ids, identifiers
+from onefold.kernel import errors, identifiers, ids
 from onefold.kernel.facts import Identifier
 
 PERSON_NAMESPACES = ("user_id", "contact", "email", "anonymous_id")
@@ -21,6 +21,8 @@ _SHOWN = 120
 
 def person(ref: str) -> int | Identifier:
     """A person's id or identifier. Raises `NotFound` naming the nearest namespace."""
+    if "\0" in ref:
+        raise unknown("person", ref.replace("\0", "␀"))
     namespace, colon, value = ref.partition(":")
     if not colon:
         if ref.startswith("con_"):

@@ -48,11 +48,9 @@ def revoke_key(conn: Connection, key_id: int, now: datetime) -> Row | None:
     return _one(conn, REVOKE_KEY, (now, key_id))
 
 
-def key_by_hash(
-    conn: Connection, key_hash: bytes
-) -> tuple[int, str, Role, datetime | None] | None:
+def key_by_hash(conn: Connection, key_hash: bytes) -> tuple[int, str, Role, datetime | None] | None:
     """(id, name, role, used_at) of a key that holds."""
-    return conn.execute(KEY_BY_HASH, (key_hash,)).fetchone()  # type: ignore[return-value]
+    return conn.execute(KEY_BY_HASH, (key_hash,)).fetchone()
 
 
 def touch_key(conn: Connection, key_id: int, now: datetime) -> None:
@@ -62,10 +60,6 @@ def touch_key(conn: Connection, key_id: int, now: datetime) -> None:
 
 # ── sessions ──────────────────────────────────────────────────────────────────────────────────────
 
-USER_BY_EMAIL = """
-SELECT id, name, role, email, password_hash FROM app_user
-WHERE lower(email) = lower(%s) AND enabled
-"""
 INSERT_SESSION = """
 INSERT INTO session (token_hash, user_id, csrf, expires_at) VALUES (%s, %s, %s, %s)
 """
@@ -75,11 +69,6 @@ WHERE s.token_hash = %s AND s.expires_at > %s AND u.enabled
 """
 END_SESSION = "DELETE FROM session WHERE token_hash = %s"
 END_EXPIRED_SESSIONS = "DELETE FROM session WHERE expires_at <= %s"
-
-
-def user_by_email(conn: Connection, email: str) -> tuple[int, str, Role, str, str] | None:
-    """(id, name, role, email, password_hash) of an enabled user."""
-    return conn.execute(USER_BY_EMAIL, (email,)).fetchone()  # type: ignore[return-value]
 
 
 def insert_session(
@@ -93,7 +82,7 @@ def session(
     conn: Connection, token_hash: bytes, now: datetime
 ) -> tuple[int, str, Role, str] | None:
     """(user id, name, role, csrf) of a session that has not ended."""
-    return conn.execute(SESSION, (token_hash, now)).fetchone()  # type: ignore[return-value]
+    return conn.execute(SESSION, (token_hash, now)).fetchone()
 
 
 def end_session(conn: Connection, token_hash: bytes) -> None:
@@ -150,6 +139,7 @@ EXISTS (SELECT 1 FROM person_account pa WHERE pa.person_id = p.id AND pa.account
 """
 TYPO_THRESHOLD = "SELECT set_config('pg_trgm.word_similarity_threshold', '0.3', true)"
 ACCOUNT_NAMES = "SELECT id, name, key FROM account WHERE id = ANY(%s)"
+PEOPLE_NAMES = "SELECT id, name, email FROM person WHERE id = ANY(%s)"
 OWNERS = "SELECT id, name, email FROM app_user WHERE id = ANY(%s)"
 PEOPLE_COUNTS = """
 SELECT account_id, count(*) FROM person_account WHERE account_id = ANY(%s) GROUP BY account_id
@@ -162,7 +152,7 @@ class Query:
     def __init__(self, select: str, text: str) -> None:
         self._select = select
         self._text = text
-        self._match = "NULL::float8"
+        self.match = "NULL::float8"
         self._wheres: tuple[str, ...] = ()
         self.params: dict[str, Any] = {}
 
@@ -183,17 +173,17 @@ class Query:
         """This list, of rows that hold something like the words; `match` says how like, to 1."""
         out = copy(self)
         out.where(f"%(words)s <%% {self._text}", words=words)
-        out._match = f"word_similarity(%(words)s, {self._text})::float8"
+        out.match = f"word_similarity(%(words)s, {self._text})::float8"
         return out
 
-    def rows(self) -> sql.Composable:
+    def rows(self) -> sql.SQL:
         """The whole list, unsorted."""
-        return sql.SQL(self._select.replace("{match}", self._match) + self._where())  # type: ignore[arg-type]
+        return sql.SQL(self._select.replace("{match}", self.match) + self._where())
 
-    def counted(self) -> sql.Composable:
+    def counted(self) -> sql.Composed:
         """The list's length, up to `list_count_max`."""
         source = self._select[self._select.index("FROM") :]
-        inner = sql.SQL("SELECT 1 " + source + self._where())  # type: ignore[arg-type]
+        inner = sql.SQL("SELECT 1 " + source + self._where())
         return sql.SQL("SELECT count(*) FROM ({} LIMIT {}) t").format(inner, limits.list_count_max)
 
     def _where(self) -> str:
@@ -247,6 +237,12 @@ def account_names(conn: Connection, account_ids: Sequence[int]) -> dict[int, tup
     return {i: (name, key) for i, name, key in found}
 
 
+def people_names(conn: Connection, person_ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Person id → (name, email)."""
+    found = conn.execute(PEOPLE_NAMES, (list(person_ids),)).fetchall()
+    return {i: (name, email) for i, name, email in found}
+
+
 def owners(conn: Connection, user_ids: Sequence[int]) -> dict[int, tuple[str, str]]:
     """User id → (name, email)."""
     found = conn.execute(OWNERS, (list(user_ids),)).fetchall()
@@ -273,7 +269,8 @@ SELECT a.*, u.name AS owner_name, u.email AS owner_email,
 FROM account a LEFT JOIN app_user u ON u.id = a.owner_id
 """
 PEOPLE_OF = """
-SELECT p.id, p.name, p.email, p.last_seen_ms FROM person_account pa JOIN person p ON p.id = pa.person_id
+SELECT p.id, p.name, p.email, p.last_seen_ms
+FROM person_account pa JOIN person p ON p.id = pa.person_id
 WHERE pa.account_id = %s ORDER BY p.last_seen_ms DESC NULLS LAST, p.id LIMIT %s
 """
 ACCOUNT_BY_ID = "WHERE a.id = %s"
@@ -283,6 +280,12 @@ SELECT i.id, i.namespace, i.value, min(f.first_seen_ms) AS first_ms, max(f.last_
 FROM fragment f JOIN identifier i ON i.id = f.identifier_id
 WHERE f.person_id = %s GROUP BY i.id
 ORDER BY array_position(ARRAY['user_id', 'email', 'contact'], i.namespace), i.id LIMIT %s
+"""
+CHANGES = """
+SELECT c.id, u.key, u.name, c.entered, c.at_ms, c.why
+FROM membership_change c JOIN audience u ON u.id = c.audience_id
+WHERE c.entity_id = %s AND u.of = %s AND (c.at_ms, c.id) < (%s, %s)
+ORDER BY c.at_ms DESC, c.id DESC LIMIT %s
 """
 FRAGMENTS_OF_PERSON = "SELECT id FROM fragment WHERE person_id = %s"
 
@@ -322,6 +325,13 @@ def identifiers_of(conn: Connection, person_id: int) -> list[Row]:
 def fragments_of_person(conn: Connection, person_id: int) -> list[int]:
     """The fragments that make up a person."""
     return [i for (i,) in conn.execute(FRAGMENTS_OF_PERSON, (person_id,))]
+
+
+def changes(
+    conn: Connection, of: str, entity_id: int, before: tuple[int, int], rows_max: int
+) -> list[Row]:
+    """Changes of audience before (at_ms, id), newest first: id, key, name, entered, at_ms, why."""
+    return _all(conn, CHANGES, (entity_id, of, *before, rows_max))
 
 
 def _all(conn: Connection, query: Any, params: Any) -> list[Row]:

@@ -15,9 +15,7 @@ _WRITE_KEY_BYTES = 18
 # Held while a source is made, so that the limit on their number holds.
 _LOCK_KEY = 724003
 
-_COLUMNS = (
-    "id, key, name, category, write_key, enabled, backfill, created_by, created_at"
-)
+_COLUMNS = "id, key, name, category, write_key, enabled, backfill, created_by, created_at"
 LOCK = "SELECT pg_advisory_xact_lock(%s)"
 COUNT = "SELECT count(*) FROM source"
 INSERT = f"""
@@ -153,6 +151,8 @@ def _check(name: str, category: str) -> None:
         )
     if category not in CATEGORIES:
         known = ", ".join(CATEGORIES)
-        faults.append(errors.Fault("category", f"`{category}` is not known.", f"Use one of {known}."))
+        faults.append(
+            errors.Fault("category", f"`{category}` is not known.", f"Use one of {known}.")
+        )
     if faults:
         raise errors.Invalid(*faults)

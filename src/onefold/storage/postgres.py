@@ -200,7 +200,7 @@ class Cluster:
         url = self._laid_out().url(superuser=True)
         while self.is_running():
             try:
-                psycopg.connect(url, connect_timeout=10).close()
+                psycopg.connect(url, connect_timeout=5).close()
             except psycopg.OperationalError as error:
                 if error.sqlstate == _REFUSED or "password authentication" in str(error):
                     raise ClusterFailed(
@@ -266,6 +266,7 @@ class _Wait:
             if work != self._work:
                 self._work, self._moved = work, now
         if now - self._moved > limits.postgres_stall_s:
+            self.given_up = True
             raise ClusterFailed(
                 f"PostgreSQL (process {process.pid if process else '?'}) has done nothing for "
                 f"{limits.postgres_stall_s} s ({answer}). Look at its log."

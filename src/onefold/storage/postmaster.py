@@ -24,7 +24,7 @@ def arguments(name: str, pgdata: Path, config: Path) -> list[str]:
 def find(name: str, pgdata: Path) -> psutil.Process | None:
     """The living postmaster of `pgdata`, whoever started it; None when there is none."""
     try:
-        process = psutil.Process(int((pgdata / PID_FILE).read_text("ascii").split("\n", 1)[0]))
+        process = psutil.Process(int((pgdata / PID_FILE).read_bytes().split(b"\n", 1)[0]))
         return process if alive(process) and _serves(process, name, pgdata) else None
     except (OSError, ValueError, *_GONE):
         return None

@@ -5,12 +5,13 @@ CSRF token, and puts an `Ask` on the request. A handler then is a plain function
 """
 
 import asyncio
+import hmac
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import tzinfo
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import msgspec
 from litestar import MediaType, Request, Response
@@ -148,7 +149,7 @@ async def enter(request: AnyRequest) -> Response[Any] | None:
         return _to_login(request)
     if request.method not in _SAFE:
         given = request.headers.get(record.CSRF_HEADER) or form.get(CSRF_FIELD)
-        if not given or given != signed_in.csrf:
+        if not hmac.compare_digest((given or "").encode(), (signed_in.csrf or "-").encode()):
             raise errors.Forbidden(
                 "This form is from another session. Reload the page and send it again."
             )
@@ -181,8 +182,6 @@ def _ask(
 
 
 def _cookie(request: AnyRequest, name: str) -> str:
-    from urllib.parse import unquote
-
     return unquote(request.cookies.get(name, ""))
 
 

@@ -108,6 +108,9 @@ def detail(event: Event) -> str:
         return view.value(found, 120) if found else ("" if generic else name)
     if kind == "group":
         return str(event.get("account") or "")
+    if kind == "audience":
+        why = props.get("why") or ()
+        return "; ".join(str(w.get("text", "")) for w in why if isinstance(w, Mapping))[:200]
     for key in _TELLING:
         if isinstance(props.get(key), str | int | float) and props[key] not in ("", None):
             return view.value(props[key], 120)
@@ -130,8 +133,8 @@ def _picture(event: Event) -> tuple[str, view.Hue]:
         return "page", "gray"
     if kind == "group":
         return "account", "gray"
-    if kind == "alias":
-        return "link", "gray"
+    if kind in ("alias", "audience"):
+        return ("link" if kind == "alias" else "audience"), "gray"
     if name.startswith("ticket"):
         return "ticket", "blue"
     if name.startswith("task"):

@@ -200,7 +200,7 @@ CREATE INDEX due_at ON due (at_ms);
 
 CREATE TABLE audience (
   id           integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  key          text NOT NULL UNIQUE,
+  key          text NOT NULL,
   name         text NOT NULL,
   of           text NOT NULL CHECK (of IN ('person', 'account')),
   definition   jsonb NOT NULL,
@@ -211,6 +211,7 @@ CREATE TABLE audience (
   updated_at   timestamptz NOT NULL DEFAULT now(),
   version      integer NOT NULL DEFAULT 1
 );
+CREATE UNIQUE INDEX audience_key ON audience (key) WHERE status <> 'deleted';
 
 -- What the folds keep for definitions: one leaf a (predicate, window). Facts at or before
 -- `live_pos` are folded in by the backfill, later ones live.
@@ -392,6 +393,7 @@ CREATE TABLE destination (
   config      jsonb NOT NULL,                    -- {"url", "secret"}
   audiences   text[] NOT NULL DEFAULT '{}',      -- audience keys it receives
   enabled     boolean NOT NULL DEFAULT true,
+  disabled_reason text NOT NULL DEFAULT '',      -- why the deliverer turned it off
   created_by  text NOT NULL,
   created_at  timestamptz NOT NULL DEFAULT now(),
   version     integer NOT NULL DEFAULT 1
@@ -399,6 +401,7 @@ CREATE TABLE destination (
 
 CREATE TABLE outbox (
   id              bigserial PRIMARY KEY,
+  message_id      text NOT NULL DEFAULT 'msg_' || replace(gen_random_uuid()::text, '-', ''),
   destination_id  integer NOT NULL REFERENCES destination (id),
   subject         text NOT NULL,                 -- what it is about, for order: audience.entity
   home            text NOT NULL DEFAULT '',      -- identifier the outcome fact goes to
@@ -411,7 +414,8 @@ CREATE TABLE outbox (
   answer          text NOT NULL DEFAULT ''
 );
 CREATE INDEX outbox_pending ON outbox (destination_id, next_ms, id) WHERE status = 'pending';
-CREATE INDEX outbox_subject ON outbox (destination_id, subject, id) WHERE status = 'pending';
+CREATE INDEX outbox_subject ON outbox (destination_id, subject, id);
+CREATE INDEX outbox_done ON outbox (done_ms) WHERE status <> 'pending';
 
 -- ── doors ──────────────────────────────────────────────────────────────────────────────────────
 CREATE TABLE api_key (

@@ -1,0 +1,79 @@
+"""Accounts: customer companies, read by id or key, edited by hand where facts fall short."""
+
+from typing import Annotated
+
+from litestar import get, patch, post
+from litestar.params import Parameter
+
+from onefold import crm, record
+from onefold.api import door, records
+from onefold.api.call import Call, path_text
+from onefold.api.records import Body, IfMatch
+from onefold.kernel import ids
+from onefold.record import model
+
+Ref = Annotated[str, Parameter(description="`acc_3`, or a percent-encoded `account_id:acme`.")]
+_RECORDS = {"records": crm.accounts}
+
+
+@get("/accounts", opt=door.READER, sync_to_thread=True)
+def list_accounts(
+    call: Call,
+    q: str = "",
+    audience: str | None = None,
+    owner: str | None = None,
+    risk: str | None = None,
+    sort: str | None = None,
+    cursor: str | None = None,
+    limit: int | None = None,
+) -> model.AccountsPage:
+    """List accounts."""
+    with call.open() as conn:
+        return record.list_accounts(
+            conn,
+            call.viewer,
+            q=q,
+            audience=audience,
+            owner=owner,
+            risk=risk,
+            sort=sort,
+            cursor=cursor,
+            limit=limit,
+        )
+
+
+@post("/accounts", opt=door.MEMBER | _RECORDS, sync_to_thread=True)
+def create_account(call: Call, data: Body) -> crm.Account:
+    """Create an account."""
+    found: crm.Account = records.created(call, crm.accounts, data)
+    return found
+
+
+@get("/accounts/{ref:str}", opt=door.READER, sync_to_thread=True)
+def get_account(call: Call, ref: Ref) -> model.Account:
+    """Get an account: people, health, owner, traits, usage by day, tickets, tasks, signals."""
+    with call.open() as conn:
+        return record.account(conn, call.viewer, path_text(ref), call.now_ms)
+
+
+@patch("/accounts/{ref:str}", opt=door.MEMBER | _RECORDS, sync_to_thread=True)
+def change_account(call: Call, ref: Ref, data: Body, if_match: IfMatch = None) -> crm.Account:
+    """Change fields of an account; what is set by hand wins over facts."""
+    with call.open() as conn:
+        record_id = record.resolve_account(conn, call.viewer, path_text(ref))
+    found: crm.Account = records.changed(
+        call, crm.accounts, ids.api_id("acc", record_id), data, if_match
+    )
+    return found
+
+
+@get("/accounts/{ref:str}/timeline", opt=door.READER, sync_to_thread=True)
+def get_account_timeline(
+    call: Call, ref: Ref, before: str | None = None, limit: int | None = None
+) -> model.Timeline:
+    """What happened to an account and its people, newest first."""
+    with call.open() as conn:
+        return record.account_timeline(conn, call.viewer, path_text(ref), before, limit)
+
+
+HANDLERS = [list_accounts, create_account, get_account, change_account, get_account_timeline]

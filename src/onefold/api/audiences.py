@@ -1,0 +1,141 @@
+"""Audiences: definitions of people or accounts, and who is in them now."""
+
+from typing import Any
+
+import msgspec
+from litestar import delete, get, patch, post
+from msgspec import UNSET, UnsetType
+
+from onefold import audiences, record
+from onefold.api import door
+from onefold.api.call import Call, expected_version, path_text
+from onefold.api.pages import Listed
+from onefold.api.records import IfMatch
+from onefold.kernel import clock
+from onefold.record import model
+
+Source = str | dict[str, Any]
+
+
+class Audience(msgspec.Struct, frozen=True):
+    """An audience. `definition` is what was written, `members` how many are in it now."""
+
+    key: str
+    name: str
+    of: str
+    definition: dict[str, Any]
+    feature: str
+    status: str
+    members: int | None
+    version: int
+    created_by: str
+    created_at: str
+    updated_at: str
+
+
+class NewAudience(msgspec.Struct, forbid_unknown_fields=True):
+    """What to make an audience of. `definition`: an object, or the same as YAML text.
+
+    `feature`: of a campaign; an open ticket with that tag keeps a person out meanwhile.
+    """
+
+    definition: Source
+    key: str = ""
+    name: str = ""
+    feature: str = ""
+
+
+class AudienceChange(msgspec.Struct, forbid_unknown_fields=True):
+    """Fields to set; the key stays."""
+
+    definition: Source | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    feature: str | UnsetType = UNSET
+    expected_version: int | UnsetType | None = UNSET
+
+
+@get("/audiences", opt=door.READER, sync_to_thread=True)
+def list_audiences(call: Call) -> Listed[Audience]:
+    """List audiences."""
+    with call.open() as conn:
+        items = [_shown(a) for a in audiences.list_all(conn, call.viewer)]
+    return Listed(items, len(items))
+
+
+@post("/audiences", opt=door.ADMIN, sync_to_thread=True)
+def create_audience(call: Call, data: NewAudience) -> Audience:
+    """Create an audience; it is `building` until everyone has been looked at, then `live`."""
+    with call.open() as conn:
+        made = audiences.create(
+            conn, call.viewer, data.key, data.name, data.definition, data.feature
+        )
+    return _shown(made)
+
+
+@get("/audiences/{key:str}", opt=door.READER, sync_to_thread=True)
+def get_audience(call: Call, key: str) -> Audience:
+    """Get an audience."""
+    with call.open() as conn:
+        return _shown(audiences.get(conn, call.viewer, path_text(key)))
+
+
+@patch("/audiences/{key:str}", opt=door.ADMIN, sync_to_thread=True)
+def change_audience(
+    call: Call, key: str, data: AudienceChange, if_match: IfMatch = None
+) -> Audience:
+    """Change an audience; its members stay until a changed definition is built."""
+    values: dict[str, Any] = msgspec.to_builtins(data)
+    version = expected_version(values, if_match)
+    with call.open() as conn:
+        changed = audiences.update(
+            conn,
+            call.viewer,
+            path_text(key),
+            name=values.get("name"),
+            source=values.get("definition"),
+            feature=values.get("feature"),
+            version=version,
+        )
+    return _shown(changed)
+
+
+@delete("/audiences/{key:str}", opt=door.ADMIN, sync_to_thread=True)
+def delete_audience(call: Call, key: str) -> None:
+    """Delete an audience; its members leave it."""
+    with call.open() as conn:
+        audiences.delete(conn, call.viewer, path_text(key))
+
+
+@get("/audiences/{key:str}/members", opt=door.READER, sync_to_thread=True)
+def list_members(
+    call: Call, key: str, cursor: str | None = None, limit: int | None = None
+) -> model.MembersPage:
+    """List who is in an audience, and since when."""
+    with call.open() as conn:
+        return record.list_members(conn, call.viewer, path_text(key), cursor, limit)
+
+
+def _shown(found: audiences.Audience) -> Audience:
+    return Audience(
+        key=found.key,
+        name=found.name,
+        of=found.of,
+        definition=found.source,
+        feature=found.feature,
+        status=found.status,
+        members=found.members,
+        version=found.version,
+        created_by=found.created_by,
+        created_at=clock.iso(found.created_ms) or "",
+        updated_at=clock.iso(found.updated_ms) or "",
+    )
+
+
+HANDLERS = [
+    list_audiences,
+    create_audience,
+    get_audience,
+    change_audience,
+    delete_audience,
+    list_members,
+]

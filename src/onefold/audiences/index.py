@@ -1,0 +1,71 @@
+"""Definitions arranged for the hot path: which leaves an event feeds, whom a change can touch."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from onefold.audiences.model import (
+    AccountTrait,
+    Count,
+    Definition,
+    Kind,
+    Leaf,
+    Tickets,
+    Trait,
+    walk,
+)
+
+K = TypeVar("K")
+
+
+class Index:
+    """Look-ups over (audience id, definition) pairs. Sets hold audience ids.
+
+    leaves                    key → leaf, each distinct leaf once
+    touched_by_leaf           leaf key → definitions that count it
+    touched_by_trait          name → definitions that read it of the entity itself
+    touched_by_account_trait  name → definitions of people that read it of their accounts
+    touched_by_crm            definitions that read tickets
+    by_kind                   "person" and "account" → definitions of them
+    """
+
+    def __init__(self, definitions: Sequence[tuple[int, Definition]]) -> None:
+        leaves: dict[str, Leaf] = {}
+        by_leaf: dict[str, set[int]] = {}
+        by_trait: dict[str, set[int]] = {}
+        by_account_trait: dict[str, set[int]] = {}
+        crm: set[int] = set()
+        kinds: dict[Kind, set[int]] = {"person": set(), "account": set()}
+        for audience_id, definition in definitions:
+            kinds[definition.of].add(audience_id)
+            for node in walk(definition.where):
+                match node:
+                    case Count(leaf=leaf):
+                        leaves.setdefault(leaf.key, leaf)
+                        by_leaf.setdefault(leaf.key, set()).add(audience_id)
+                    case Trait(name=name):
+                        by_trait.setdefault(name, set()).add(audience_id)
+                    case AccountTrait(name=name):
+                        by_account_trait.setdefault(name, set()).add(audience_id)
+                    case Tickets():
+                        crm.add(audience_id)
+        self.leaves = leaves
+        self.touched_by_leaf = _frozen(by_leaf)
+        self.touched_by_trait = _frozen(by_trait)
+        self.touched_by_account_trait = _frozen(by_account_trait)
+        self.touched_by_crm = frozenset(crm)
+        self.by_kind = _frozen(kinds)
+        self._any_event = tuple(leaf for leaf in leaves.values() if leaf.event is None)
+        self._by_event: dict[str, tuple[Leaf, ...]] = {}
+        for leaf in leaves.values():
+            if leaf.event is not None:
+                found = self._by_event.get(leaf.event, self._any_event)
+                self._by_event[leaf.event] = (*found, leaf)
+            leaf.match  # noqa: B018, compiles the predicate now rather than within a batch
+
+    def leaves_for(self, event_name: str) -> tuple[Leaf, ...]:
+        """The leaves that may count such an event; `leaf.match` decides for those with `where`."""
+        return self._by_event.get(event_name, self._any_event)
+
+
+def _frozen(sets: Mapping[K, set[int]]) -> dict[K, frozenset[int]]:
+    return {key: frozenset(ids) for key, ids in sets.items()}

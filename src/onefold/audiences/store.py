@@ -1,0 +1,450 @@
+"""The room's only SQL: definitions, the leaves they need, and who is in which audience.
+
+Definitions change under one lock, together with their leaves: a leaf that no definition needs any
+more is forgotten, so that one that needs it again starts a new one and is filled anew. The worker
+is the only writer of memberships.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg.types.json import Jsonb
+
+from onefold.audiences import source as sources
+from onefold.audiences.model import (
+    Audience,
+    Catalog,
+    Change,
+    Definition,
+    Entry,
+    Kind,
+    LeafRow,
+    Membership,
+    Reason,
+    leaves,
+)
+from onefold.audiences.parse import dump, parse, tag_text
+from onefold.kernel import clock, errors, limits
+from onefold.kernel.viewer import Viewer
+from onefold.storage import Connection
+
+LOCK_KEY = 724010  # held while definitions and their leaves change
+_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*", re.ASCII)
+
+LOCK = "SELECT pg_advisory_xact_lock(%s)"
+_COLUMNS = (
+    "a.id, a.key, a.name, a.definition, a.feature, a.status, a.version, a.created_by, "
+    "a.created_at, a.updated_at"
+)
+_MEMBERS = "(SELECT count(*) FROM membership m WHERE m.audience_id = a.id)"
+GET = f"SELECT {_COLUMNS}, {_MEMBERS} FROM audience a WHERE a.key = %s AND a.status <> 'deleted'"
+LIST = f"""
+SELECT {_COLUMNS}, coalesce(m.n, 0) FROM audience a
+LEFT JOIN (SELECT audience_id, count(*) AS n FROM membership GROUP BY audience_id) m
+  ON m.audience_id = a.id
+WHERE a.status <> 'deleted' ORDER BY a.name, a.id
+"""
+COUNT = "SELECT count(*) FROM audience WHERE status <> 'deleted'"
+INSERT = """
+INSERT INTO audience (key, name, of, definition, feature, created_by)
+VALUES (%s, %s, %s, %s, %s, %s)
+"""
+UPDATE = """
+UPDATE audience SET name = %s, of = %s, definition = %s, feature = %s, updated_at = now(),
+  version = version + 1, status = CASE WHEN %s THEN 'building' ELSE status END
+WHERE id = %s
+"""
+DELETE = """
+UPDATE audience SET status = 'deleted', version = version + 1, updated_at = now() WHERE id = %s
+"""
+SET_LIVE = """
+UPDATE audience SET status = 'live'
+WHERE id = %(id)s AND status = 'building' AND version = coalesce(%(version)s, version)
+"""
+REVISION = "SELECT coalesce(sum(version), 0)::bigint FROM audience"
+# One statement, one snapshot: definitions and leaves that belong together.
+LOAD = f"""
+SELECT (SELECT coalesce(sum(version), 0)::bigint FROM audience),
+  (SELECT coalesce(json_agg(row_to_json(r) ORDER BY r.id), '[]') FROM (
+    SELECT {_COLUMNS} FROM audience a
+    WHERE a.status <> 'deleted' OR EXISTS (SELECT 1 FROM membership m WHERE m.audience_id = a.id)
+  ) r),
+  (SELECT coalesce(json_agg(row_to_json(l) ORDER BY l.id), '[]') FROM leaf l)
+"""
+DEFINITIONS = "SELECT definition, feature FROM audience WHERE status <> 'deleted'"
+ENSURE_LEAVES = "INSERT INTO leaf (key) SELECT unnest(%s::text[]) ON CONFLICT (key) DO NOTHING"
+FORGET_LEAVES = "DELETE FROM leaf WHERE key <> ALL(%s)"
+LEAVES_LIVE = "UPDATE leaf SET live_pos = %s WHERE id = ANY(%s) AND live_pos IS NULL"
+LEAVES_FILLED = """
+UPDATE leaf SET filled_pos = greatest(filled_pos, %(pos)s), filled = filled OR live_pos <= %(pos)s
+WHERE id = ANY(%(ids)s)
+"""
+MEMBERS = """
+SELECT m.entity_id, m.since_ms FROM membership m JOIN audience a ON a.id = m.audience_id
+WHERE a.key = %s AND a.status <> 'deleted' AND m.entity_id > %s ORDER BY m.entity_id LIMIT %s
+"""
+CURRENT = """
+SELECT m.entity_id, m.audience_id, m.since_ms
+FROM membership m JOIN audience a ON a.id = m.audience_id
+WHERE m.entity_id = ANY(%s) AND a.of = %s AND a.status <> 'deleted'
+"""
+MEMBERSHIPS_OF = """
+SELECT a.key, a.name, m.since_ms FROM membership m JOIN audience a ON a.id = m.audience_id
+WHERE m.entity_id = %s AND a.of = %s AND a.status <> 'deleted' ORDER BY m.since_ms DESC, a.key
+"""
+ENTER = """
+INSERT INTO membership (audience_id, entity_id, since_ms)
+SELECT * FROM unnest(%s::int[], %s::bigint[], %s::bigint[])
+ON CONFLICT (audience_id, entity_id) DO NOTHING
+"""
+LEAVE = """
+DELETE FROM membership m USING unnest(%s::int[], %s::bigint[]) AS t (audience_id, entity_id)
+WHERE m.audience_id = t.audience_id AND m.entity_id = t.entity_id
+"""
+LOG_CHANGES = """
+INSERT INTO membership_change (audience_id, entity_id, entered, at_ms, why)
+SELECT * FROM unnest(%s::int[], %s::bigint[], %s::boolean[], %s::bigint[], %s::text[]::jsonb[])
+"""
+LEAVE_ALL = """
+WITH gone AS (
+  DELETE FROM membership m USING audience a
+  WHERE a.id = m.audience_id AND a.of = %(kind)s AND m.entity_id = %(entity)s
+  RETURNING m.audience_id, m.entity_id
+), logged AS (
+  INSERT INTO membership_change (audience_id, entity_id, entered, at_ms, why)
+  SELECT audience_id, entity_id, false, %(at_ms)s, %(why)s FROM gone
+)
+SELECT audience_id FROM gone ORDER BY audience_id
+"""
+CLEAR = """
+WITH gone AS (
+  DELETE FROM membership m USING audience a
+  WHERE a.id = %(id)s AND a.status = 'deleted' AND m.audience_id = a.id
+  RETURNING m.entity_id, (extract(epoch FROM a.updated_at) * 1000)::bigint AS at_ms
+), logged AS (
+  INSERT INTO membership_change (audience_id, entity_id, entered, at_ms, why)
+  SELECT %(id)s, entity_id, false, at_ms, %(why)s FROM gone
+)
+SELECT count(*) FROM gone
+"""
+HISTORY = """
+SELECT c.id, a.key, a.name, c.entered, c.at_ms, c.why
+FROM membership_change c JOIN audience a ON a.id = c.audience_id
+WHERE c.entity_id = %s AND a.of = %s ORDER BY c.id DESC LIMIT %s
+"""
+
+
+# ── definitions ────────────────────────────────────────────────────────────────────────────────
+
+
+def create(
+    conn: Connection,
+    viewer: Viewer,
+    key: str,
+    name: str,
+    source: str | dict[str, Any],
+    feature: str = "",
+) -> Audience:
+    """A new audience, building until the worker has filled it.
+
+    `key` may be left empty when the text has `audience:`. Raises `Invalid` with every fault and
+    `Conflict` when an audience of that key exists.
+    """
+    viewer.must_admin()
+    key, name, definition = _read(source, key, name, feature)
+    feature = tag_text(feature)
+    dumped = dump(definition)
+    conn.execute(LOCK, (LOCK_KEY,))
+    (n,) = _one(conn.execute(COUNT))
+    if n >= limits.audiences_max:
+        remedy = "Delete one that is not used any more."
+        raise errors.Invalid(errors.Fault("key", f"There are {n} audiences already.", remedy))
+    if found := _find(conn, key):
+        raise errors.Conflict(
+            f"There is an audience with the key `{key}`. Choose another or edit that one.",
+            {"key": found.key, "name": found.name, "version": found.version},
+        )
+    row = (key, name, definition.of, Jsonb(dumped), feature, viewer.actor)
+    conn.execute(INSERT, row)
+    _settle_leaves(conn)
+    return _get(conn, key)
+
+
+def update(
+    conn: Connection,
+    viewer: Viewer,
+    key: str,
+    *,
+    name: str | None = None,
+    source: str | dict[str, Any] | None = None,
+    feature: str | None = None,
+    version: int | None = None,
+) -> Audience:
+    """Change what is given. A definition that means something else is built anew; until then its
+    members stay.
+
+    Raises `NotFound`, `Invalid`, and `Conflict` when `version` is given and no longer current.
+    """
+    viewer.must_admin()
+    conn.execute(LOCK, (LOCK_KEY,))
+    old = _get(conn, key)
+    if version is not None and version != old.version:
+        raise errors.Conflict(
+            f"`{key}` was changed meanwhile. Look at it as it is now and edit again.",
+            {"key": key, "name": old.name, "source": old.source, "feature": old.feature,
+             "version": old.version},
+        )  # fmt: skip
+    tag = old.feature if feature is None else feature
+    text = old.source if source is None else source
+    _, new_name, definition = _read(text, key, name or "", tag, old.name)
+    tag = tag_text(tag)
+    if definition.of != old.of:
+        remedy = f"Keep `of: {old.of}`, or create another audience."
+        raise errors.Invalid(errors.Fault("of", "An audience keeps its kind.", remedy))
+    dumped = dump(definition)
+    changed = tag != old.feature or _text(definition) != _text(parse(old.source))
+    if changed or new_name != old.name:
+        row = (new_name, definition.of, Jsonb(dumped), tag, changed, old.id)
+        conn.execute(UPDATE, row)
+        _settle_leaves(conn)
+    return _get(conn, key)
+
+
+def delete(conn: Connection, viewer: Viewer, key: str) -> None:
+    """Take an audience out of force; the worker lets its members go (`clear`). Its key is free."""
+    viewer.must_admin()
+    conn.execute(LOCK, (LOCK_KEY,))
+    conn.execute(DELETE, (_get(conn, key).id,))
+    _settle_leaves(conn)
+
+
+def get(conn: Connection, viewer: Viewer, key: str) -> Audience:
+    """An audience with its number of members. Raises `NotFound`."""
+    viewer.must_read()
+    return _get(conn, key)
+
+
+def list_all(conn: Connection, viewer: Viewer) -> list[Audience]:
+    """All audiences by name, with their numbers of members."""
+    viewer.must_read()
+    return [_audience(row) for row in conn.execute(LIST)]
+
+
+def members(
+    conn: Connection,
+    viewer: Viewer,
+    key: str,
+    cursor: int = 0,
+    limit: int = limits.page_rows_default,
+) -> list[tuple[int, int]]:
+    """(entity id, since_ms) of members with ids after `cursor`, by id. Raises `NotFound`."""
+    viewer.must_read()
+    rows = conn.execute(MEMBERS, (key, cursor, min(limit, limits.page_rows_max))).fetchall()
+    if not rows:
+        _get(conn, key)
+    return [(entity_id, since_ms) for entity_id, since_ms in rows]
+
+
+# ── for the worker ─────────────────────────────────────────────────────────────────────────────
+
+
+def load(conn: Connection) -> Catalog:
+    """Definitions in force, deleted ones that still have members, and all leaves: one snapshot."""
+    revision_now, audiences, rows = _one(conn.execute(LOAD))
+    return Catalog(
+        revision=revision_now,
+        audiences=[_audience((*a.values(), None)) for a in audiences],
+        leaves=[msgspec.convert(row, LeafRow) for row in rows],
+    )
+
+
+def revision(conn: Connection) -> int:
+    """A number that rises with every create, update and delete."""
+    (found,) = _one(conn.execute(REVISION))
+    return int(found)
+
+
+def set_live(conn: Connection, audience_id: int, version: int | None = None) -> bool:
+    """The audience is built. With `version`: only if it has not been changed since that one."""
+    row = {"id": audience_id, "version": version}
+    return conn.execute(SET_LIVE, row).rowcount > 0
+
+
+def leaves_live(conn: Connection, leaf_ids: Sequence[int], pos: int) -> None:
+    """Facts after `pos` are folded live into these leaves; said once for each."""
+    conn.execute(LEAVES_LIVE, (pos, list(leaf_ids)))
+
+
+def leaves_filled(conn: Connection, leaf_ids: Sequence[int], pos: int) -> None:
+    """Facts up to `pos` are filled in; a leaf that has reached its `live_pos` is complete."""
+    conn.execute(LEAVES_FILLED, {"ids": list(leaf_ids), "pos": pos})
+
+
+def current(
+    conn: Connection, of_kind: Kind, entity_ids: Sequence[int]
+) -> dict[int, dict[int, int]]:
+    """entity id → audience id → since_ms; entities in no audience are absent."""
+    out: dict[int, dict[int, int]] = {}
+    for entity_id, audience_id, since_ms in conn.execute(CURRENT, (list(entity_ids), of_kind)):
+        out.setdefault(entity_id, {})[audience_id] = since_ms
+    return out
+
+
+def apply(conn: Connection, changes: Sequence[Change]) -> None:
+    """Write changes in bulk; of several about one membership the last decides."""
+    final = {(c.audience_id, c.entity_id): c for c in changes}
+    left = [c for c in final.values() if not c.entered]
+    entered = [c for c in final.values() if c.entered]
+    if left:
+        conn.execute(LEAVE, ([c.audience_id for c in left], [c.entity_id for c in left]))
+    if entered:
+        columns = zip(*((c.audience_id, c.entity_id, c.at_ms) for c in entered), strict=True)
+        conn.execute(ENTER, [list(column) for column in columns])
+    if changes:
+        logged = zip(*map(_row, changes), strict=True)
+        conn.execute(LOG_CHANGES, [list(column) for column in logged])
+
+
+def leave_all(
+    conn: Connection, kind: Kind, entity_id: int, at_ms: int, why: Iterable[Reason] = ()
+) -> list[int]:
+    """The entity leaves every audience; the ids of those it was in."""
+    row = {"kind": kind, "entity": entity_id, "at_ms": at_ms, "why": Jsonb(list(why))}
+    return [audience_id for (audience_id,) in conn.execute(LEAVE_ALL, row)]
+
+
+def clear(conn: Connection, audience_id: int) -> int:
+    """The members of a deleted audience leave it, as of its deletion; how many they were."""
+    why = [{"text": "The audience was deleted.", "condition": "", "holds": False}]
+    (n,) = _one(conn.execute(CLEAR, {"id": audience_id, "why": Jsonb(why)}))
+    return int(n)
+
+
+# ── of one entity ──────────────────────────────────────────────────────────────────────────────
+
+
+def memberships_of(
+    conn: Connection, viewer: Viewer, kind: Kind, entity_id: int
+) -> list[Membership]:
+    """The audiences that an entity is in, newest first."""
+    viewer.must_read()
+    return [Membership(*row) for row in conn.execute(MEMBERSHIPS_OF, (entity_id, kind))]
+
+
+def history(
+    conn: Connection,
+    viewer: Viewer,
+    kind: Kind,
+    entity_id: int,
+    limit: int = limits.page_rows_default,
+) -> list[Entry]:
+    """An entity's changes, newest first, those of deleted audiences too."""
+    viewer.must_read()
+    row = (entity_id, kind, min(limit, limits.timeline_rows_max))
+    return [Entry(*found) for found in conn.execute(HISTORY, row)]
+
+
+# ── inside ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read(
+    source: str | dict[str, Any], key: str, name: str, feature: str, old_name: str = ""
+) -> tuple[str, str, Definition]:
+    """Key, name and definition (without the feature's condition), or every fault at once."""
+    faults: list[errors.Fault] = []
+    definition: Definition | None = None
+    inner: dict[str, Any] = {}
+    try:
+        inner = sources.read(source)
+        parse(inner, feature)
+        definition = parse(inner)
+    except errors.Invalid as wrong:
+        faults += wrong.faults
+    said = inner.get("audience")
+    if not key and isinstance(said, str):
+        key = said
+    elif said is not None and said != key:
+        problem = f"`audience` is `{str(said)[:60]}` in the text and `{key[:60]}` beside it."
+        faults.append(errors.Fault("key", problem, "Write the same, or leave one out."))
+    if not _KEY.fullmatch(key) or len(key) > limits.audience_key_chars_max:
+        remedy = (
+            "Write lower-case letters, digits, `_` and `-`, "
+            f"at most {limits.audience_key_chars_max}: `trial_going_cold`."
+        )
+        faults.append(errors.Fault("key", f"`{key[:60]}` is no key.", remedy))
+    name = (name or str(inner.get("name") or "") or old_name or key).strip()
+    if len(name) > limits.name_chars_max or "\0" in name:
+        remedy = f"At most {limits.name_chars_max} characters of plain text."
+        faults.append(errors.Fault("name", "The name is too long or cannot be stored.", remedy))
+    if len(feature) > limits.record_tag_chars_max:
+        remedy = f"A ticket's tag has at most {limits.record_tag_chars_max} characters."
+        faults.append(errors.Fault("feature", "The feature is too long.", remedy))
+    if faults or definition is None:
+        raise errors.Invalid(*faults)
+    return key, name, definition
+
+
+def _text(definition: Definition) -> bytes:
+    """Equal for equal meaning; `==` of trees takes 1 for true."""
+    return msgspec.json.encode(definition.where)
+
+
+def _settle_leaves(conn: Connection) -> None:
+    """Leaves that definitions in force need are there, others are not. Under the lock."""
+    needed = {
+        leaf.key
+        for source, feature in conn.execute(DEFINITIONS).fetchall()
+        for leaf in leaves(parse(source, feature))
+    }
+    conn.execute(ENSURE_LEAVES, (sorted(needed),))
+    conn.execute(FORGET_LEAVES, (sorted(needed),))
+
+
+def _find(conn: Connection, key: str) -> Audience | None:
+    row = conn.execute(GET, (key,)).fetchone()
+    return _audience(row) if row else None
+
+
+def _get(conn: Connection, key: str) -> Audience:
+    found = _find(conn, key)
+    if found is None:
+        raise errors.NotFound(f"There is no audience with the key `{key[:60]}`.")
+    return found
+
+
+def _audience(row: Sequence[Any]) -> Audience:
+    audience_id, key, name, source, feature, status, version, by, created, updated, n = row
+    definition = parse(source, feature)
+    return Audience(
+        id=audience_id,
+        key=key,
+        name=name,
+        of=definition.of,
+        source=source,
+        feature=feature,
+        status=status,
+        version=version,
+        created_by=by,
+        created_ms=_ms(created),
+        updated_ms=_ms(updated),
+        definition=definition,
+        members=n,
+    )
+
+
+def _ms(value: datetime | str) -> int:
+    found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return clock.from_datetime(found)
+
+
+def _row(change: Change) -> tuple[int, int, bool, int, str]:
+    why = msgspec.json.encode(change.why).decode()
+    return change.audience_id, change.entity_id, change.entered, change.at_ms, why
+
+
+def _one(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...]:
+    return cursor.fetchall()[0]

@@ -1,0 +1,164 @@
+"""The ASGI app: one request in, one answer out.
+
+Reading, parsing and answering happen on the event loop; the log's thread (committer.py) and the key
+look-ups (keys.py) have threads of their own, and so has the splitting of hopeless bodies, one at a
+time, so that their cost and memory are bounded.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import structlog
+
+from onefold.collect import answers, documents, envelope, inflate, metrics, routes
+from onefold.collect.committer import Committer
+from onefold.collect.errors import Hopeless, MethodNotAllowed, SenderGone, SlowBody
+from onefold.collect.keys import Keys, of_header, of_rest
+from onefold.collect.model import Entry, Parsed
+from onefold.collect.routes import ROUTES, Route
+from onefold.kernel import clock, errors, limits
+from onefold.kernel.settings import Settings
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Answer = tuple[int, answers.Headers, bytes]
+
+logger = structlog.get_logger("onefold.collect")
+
+
+class Collector:
+    """The collection door of one HTTP process. `start` and `stop` in the loop that serves it."""
+
+    def __init__(self, database_url: str, settings: Settings | None = None) -> None:
+        self._public_url = settings.public_url if settings else ""
+        self._keys = Keys(database_url)
+        self._committer = Committer(database_url)
+        self._splitter = ThreadPoolExecutor(1, thread_name_prefix="collect-split")
+
+    async def start(self) -> None:
+        """Start the committer. The database may come up later: senders get 503 until then."""
+        self._committer.start(asyncio.get_running_loop())
+
+    async def stop(self) -> None:
+        """Finish what was taken, then let go of the threads and connections."""
+        await self._committer.stop()
+        await self._keys.close()
+        self._splitter.shutdown(wait=False, cancel_futures=True)
+
+    @staticmethod
+    def handles(path: str) -> bool:
+        """Is this path ours, whatever the method?"""
+        return path in ROUTES or routes.settings_key(path) is not None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request (`scope["type"]` is `http`)."""
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        try:
+            status, out, body = await self._answer(scope, headers, receive)
+        except errors.OnefoldError as error:
+            status, out, body = answers.failure(error, headers)
+        except SenderGone:
+            return
+        except Exception:
+            logger.exception("request failed", path=scope["path"])
+            status, out, body = answers.failure(
+                errors.OnefoldError("The server failed; the request was not kept."), headers
+            )
+        metrics.answered(status)
+        if status != 204:
+            out.append((b"content-length", b"%d" % len(body)))
+        await send({"type": "http.response.start", "status": status, "headers": out})
+        if scope["method"] == "HEAD":
+            body = b""
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(
+        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
+    ) -> Answer:
+        method = scope["method"]
+        route = ROUTES.get(scope["path"])
+        if method == "OPTIONS":
+            return answers.preflight(headers)
+        if route is None:
+            if method not in ("GET", "HEAD"):
+                raise MethodNotAllowed(f"`{method}` is not served here. Use GET.")
+            return await self._settings(scope, headers)
+        if method != "POST":
+            raise MethodNotAllowed(f"`{method}` is not served here. Use POST.")
+        try:
+            async with asyncio.timeout(limits.request_read_s_max):
+                body = await _read(receive, headers)
+        except TimeoutError:
+            raise SlowBody(
+                f"`body`: did not arrive within {limits.request_read_s_max} s. Send it again."
+            ) from None
+        if route.does != "telemetry":
+            await self._collect(route, scope, headers, body)
+        return answers.success(headers)
+
+    async def _collect(
+        self, route: Route, scope: Scope, headers: Mapping[bytes, bytes], body: bytes
+    ) -> None:
+        """Into the log, or an error for the sender."""
+        received_ms = clock.now_ms()
+        metrics.body_bytes.inc(len(body))
+        key = of_header(headers)
+        if key is not None:
+            await self._keys.sender(key)  # before any work is done for a stranger
+        body = inflate.plain(body, headers.get(b"content-encoding", b""))
+        parsed = await self._parse(body, route.kind)
+        source = await self._keys.sender(
+            key or parsed.write_key or of_rest(scope["query_string"], headers)
+        )
+        if parsed.items:
+            entry = Entry(source, parsed, received_ms, asyncio.get_running_loop())
+            self._committer.submit(entry)
+            error = await entry.held
+            if error is not None:
+                raise error
+            if parsed.wrapped:
+                metrics.wrapped.inc(parsed.wrapped)
+
+    async def _parse(self, body: bytes, kind: str) -> Parsed:
+        try:
+            return envelope.read(body, kind)
+        except Hopeless:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._splitter, envelope.recover, body, kind)
+
+    async def _settings(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Answer:
+        key = routes.settings_key(scope["path"])
+        source = await self._keys.find(key) if key else None
+        if source is None:
+            raise errors.NotFound("invalid write key. No source has it; copy it from its page.")
+        if not source.enabled:
+            raise errors.NotFound("source is disabled. Enable it on the source's page.")
+        host, protocol = documents.address(self._public_url, scope["scheme"], headers)
+        return answers.document(documents.settings(source.write_key, host, protocol), headers)
+
+
+async def _read(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
+    """The body as sent. An oversize one is read to its end, so that the sender hears the 413."""
+    length = headers.get(b"content-length", b"0")
+    keep = not length.isdigit() or int(length) <= limits.request_bytes_max
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise SenderGone
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limits.request_bytes_max:
+            keep = False
+            chunks.clear()
+        if keep:
+            chunks.append(chunk)
+        if not message.get("more_body") or size > limits.request_drain_bytes_max:
+            break
+    if not keep:
+        raise inflate.too_large()
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)

@@ -1,0 +1,91 @@
+"""What the worker asks of the CRM, many rows at a time. It follows facts, so it leaves none."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from onefold.crm import store
+from onefold.crm.account import BY_FACTS
+from onefold.crm.model import TicketState
+from onefold.kernel import limits
+from onefold.storage import Connection, fold_name
+
+
+def ensure_accounts(conn: Connection, keys: Sequence[str]) -> dict[str, int]:
+    """Account ids by key; a key not seen before gets its row."""
+    wanted = sorted(set(keys))
+    found = store.accounts_by_key(conn, wanted)
+    missing = [key for key in wanted if key not in found]
+    if missing:
+        store.ensure_accounts(conn, missing, [fold_name(key) for key in missing])
+        found |= store.accounts_by_key(conn, missing)
+    return found
+
+
+def accounts_by_key(conn: Connection, keys: Sequence[str]) -> dict[str, int]:
+    """Account ids by key, of those there are."""
+    return store.accounts_by_key(conn, keys)
+
+
+def account_keys(conn: Connection, account_ids: Sequence[int]) -> dict[int, str]:
+    """Keys by account id."""
+    return store.account_keys(conn, account_ids)
+
+
+def owners(conn: Connection, account_ids: Sequence[int]) -> dict[int, int | None]:
+    """Owners (`app_user.id`) by account id."""
+    return store.owners(conn, account_ids)
+
+
+def apply_account_traits(
+    conn: Connection, rows: Sequence[tuple[int, Mapping[str, Any]]]
+) -> dict[int, list[str]]:
+    """Set name, domain, industry and plan from group traits, unless a person edited the field.
+
+    `rows`: (account id, traits), in order; others of the traits are not looked at, nor are values
+    that are no text or number. Answers the columns changed, by account id.
+    """
+    wanted: dict[int, dict[str, str]] = {}
+    for account_id, traits in rows:
+        texts = {n: _text(traits[n]) for n in BY_FACTS if n in traits}
+        wanted.setdefault(account_id, {}).update({n: t for n, t in texts.items() if t is not None})
+    changed: dict[int, list[str]] = {}
+    out = []
+    for row in store.lock_accounts(conn, list(wanted)) if wanted else ():
+        new = {n: t for n, t in wanted[row["id"]].items() if n not in row["edited"] and row[n] != t}
+        if new:
+            after = {**row, **new}
+            changed[row["id"]] = sorted(new)
+            after["name_sort"] = fold_name(after["name"] or row["key"])
+            out.append(after)
+    store.write_traits(conn, out)
+    return changed
+
+
+def touch_accounts(conn: Connection, last_seen_ms: Mapping[int, int]) -> None:
+    """Note when accounts were last seen; an earlier time changes nothing."""
+    if last_seen_ms:
+        store.touch_accounts(conn, last_seen_ms)
+
+
+def set_health(conn: Connection, health: Mapping[int, dict[str, Any]]) -> None:
+    """Write `account.health` as signals.health_of answered it. The only writer of that column."""
+    if health:
+        store.write_health(conn, health)
+
+
+def ticket_states(
+    conn: Connection, contact_ids: Sequence[int], account_ids: Sequence[int]
+) -> tuple[dict[int, list[TicketState]], dict[int, list[TicketState]]]:
+    """Unresolved tickets by contact id, and by account id. Ids without any are left out."""
+    return (
+        store.tickets_of(conn, "contact", contact_ids),
+        store.tickets_of(conn, "account", account_ids),
+    )
+
+
+def _text(value: Any) -> str | None:
+    """A trait as a column holds it; None when it can't."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    text = " ".join(str(value).replace("\0", " ").split())
+    return text.encode("utf-8", "replace").decode()[: limits.name_chars_max]

@@ -1,0 +1,283 @@
+"""From a batch of facts to fragments and people: the worker's door to identity.
+
+The hot path is a look-up by the fact's tuple of identifiers: a known one on a known day costs no
+query and no row. What is new is noted in a first pass (`settle.Work`) and settled for the whole
+batch at once: one query for all unknown identifiers, one for their links, and so on, then every row
+in one round trip. Only then are fragments and people read off, so that a batch answers alike
+however its facts are ordered in it.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import combinations
+from typing import Any, TypeVar
+
+from onefold.identity import cache, chapters, settle, store
+from onefold.identity.cache import NOBODY, Cache, Device, Entry, Known, Person, Spell
+from onefold.identity.model import Resolved
+from onefold.identity.rules import RULES
+from onefold.kernel import clock, identifiers, limits
+from onefold.kernel.facts import Fact, Identifier
+from onefold.storage import Connection
+
+PointsOf = Callable[[Connection, int], Iterable[tuple[int, int]]]
+Node = Known | Device
+N = TypeVar("N", Known, Device)
+
+
+class Resolver:
+    """Resolves facts. One writer a partition: it alone changes the tables of identity.
+
+    points_of(conn, device_id) answers every log-in, (at_ms, who's identifier id), on a device in
+    the facts of earlier batches. It is asked when a log-in arrives late, inside another's run;
+    without it only the ends of runs are known, and such a chapter may begin late.
+    """
+
+    def __init__(
+        self,
+        conn: Connection,
+        points_of: PointsOf | None = None,
+        identifiers_max: int = limits.identifiers_cached_max,
+    ) -> None:
+        self._points_of = points_of
+        self._cache = Cache(identifiers_max)
+        self._ids: settle.Ids | None = settle.Ids(*store.next_ids(conn))
+        self._batch = 0
+
+    def forget(self) -> None:
+        """After a failed transaction: memory may hold what the tables do not."""
+        self._cache.clear()
+        self._ids = None
+
+    def resolve(self, conn: Connection, facts: Sequence[Fact]) -> Resolved:
+        """Resolve a batch and write what it changes. The caller commits or forgets."""
+        work = settle.Work()
+        entries = self._recognise(conn, facts, work)
+        self._observe(facts, entries, work)
+        if not work.idle():
+            settler = settle.Settler(conn, self._cache, self._given(conn), work)
+            settler.run(facts, entries, lambda device: self._points(conn, device.id))
+        fragments: list[int] = []
+        people: list[int] = []
+        for fact, entry in zip(facts, entries, strict=True):
+            holder = entry.holder
+            if holder is None:
+                holder = entry.device.spell_at(fact.at_ms)
+                holder.last_ms = max(holder.last_ms, fact.at_ms)
+            fragments.append(holder.fragment)
+            people.append(holder.person.id)
+        seen = [entry.seen for entry in entries]
+        self._cache.turn()
+        return Resolved(fragments, people, seen, work.regrouped, work.refold)
+
+    def account_fragments(self, conn: Connection, keys: Collection[str]) -> dict[str, int]:
+        """The accounts' own fragments, made where there is none yet."""
+        wanted = {key: Identifier("account_id", key) for key in keys}
+        work = settle.Work()
+        for missing in self._cache.load(conn, list(wanted.values())):
+            self._make(conn, missing, work)
+        if work.nodes:
+            settle.Settler(conn, self._cache, self._given(conn), work).add_alone()
+        out = {}
+        for key, identifier in wanted.items():
+            node = self._cache.node(identifier)
+            if isinstance(node, Known):
+                out[key] = node.fragment
+        self._cache.turn()
+        return out
+
+    def fragment_at(self, conn: Connection, device_id: int, at_ms: int) -> int:
+        """The fragment of a device's chapter at a time. The device must be known."""
+        key = store.identifiers(conn, [device_id])[device_id]
+        self._cache.load(conn, [key])
+        device = self._cache.node(key)
+        if not isinstance(device, Device):
+            raise TypeError(f"{device_id} is a {key.namespace}, not a device.")
+        return device.spell_at(at_ms).fragment
+
+    def seen_on(self, conn: Connection, fact: Fact) -> tuple[int, ...]:
+        """Ids of the identifiers, other than home, on a fact of an earlier batch."""
+        return self._entry_of(conn, fact).seen
+
+    def is_login(self, conn: Connection, fact: Fact, device_id: int, who_id: int) -> bool:
+        """Whether a fact of an earlier batch is a log-in of `who_id` on the device."""
+        entry = self._entry_of(conn, fact)
+        if entry.who is None or entry.who.id != who_id:
+            return False
+        return any(device.id == device_id for device in entry.devices)
+
+    # ── the hot path ───────────────────────────────────────────────────────────────────────────
+
+    def _recognise(self, conn: Connection, facts: Sequence[Fact], work: settle.Work) -> list[Entry]:
+        known = self._cache.entries
+        keys = [_entry_key(fact) for fact in facts]
+        found = [known.get(key) for key in keys]
+        if None in found:
+            missing: dict[Any, Fact] = {}
+            for fact, key, entry in zip(facts, keys, found, strict=True):
+                if entry is None:
+                    missing.setdefault(key, fact)
+            self._enter(conn, missing, work)
+            found = [known.get(key) for key in keys]
+        return [entry for entry in found if entry is not None]
+
+    def _observe(self, facts: Sequence[Fact], entries: Sequence[Entry], work: settle.Work) -> None:
+        """Note what the facts say that is not known: newer days of links, and log-ins."""
+        self._batch = batch = self._batch + 1
+        day_ms = clock.DAY_MS
+        for fact, entry in zip(facts, entries, strict=True):
+            at_ms = fact.at_ms
+            if at_ms // day_ms > entry.day:
+                _renew(entry, at_ms // day_ms, work)
+            for device in entry.devices:
+                if device.stamp != batch:
+                    device.stamp = batch
+                    device.before = device.last
+                if (
+                    device.open_who == entry.who_id
+                    and at_ms >= device.open_start
+                    and not device.late
+                ):
+                    device.last = max(device.last, at_ms)
+                elif not device.late and not device.generic:
+                    device.late = True
+                    work.late.append(device)
+
+    # ── entries ────────────────────────────────────────────────────────────────────────────────
+
+    def _enter(self, conn: Connection, missing: dict[Any, Fact], work: settle.Work) -> None:
+        """Make entries, with all the identifiers and links that they need."""
+        keys = dict.fromkeys(key for fact in missing.values() for key in _identifiers(fact))
+        ids = self._given(conn)
+        known_upto = ids.identifier
+        for key in self._cache.load(conn, list(keys)):
+            self._make(conn, key, work)
+        plans = []
+        pairs: dict[tuple[int, int], None] = {}
+        for key, fact in missing.items():
+            entry, linked = self._plan(fact)
+            plans.append((key, fact, entry, linked))
+            for a, b in linked:
+                if max(a.id, b.id) <= known_upto:
+                    pairs[_pair(a, b)] = None
+        if pairs:
+            self._cache.load_ties(conn, list(pairs))
+        for key, fact, entry, linked in plans:
+            ties = []
+            for a, b in linked:
+                tie = self._cache.tie(_pair(a, b))
+                if tie is None:
+                    tie = self._cache.add_tie(_pair(a, b))
+                    work.ties.append(settle.Fresh(tie, a, b, fact.pos, fact.source_id))
+                ties.append(tie)
+            entry.ties = tuple(ties)
+            entry.day = min((tie.day for tie in ties), default=cache.ALWAYS)
+            self._cache.entries[key] = entry
+
+    def _plan(self, fact: Fact) -> tuple[Entry, list[tuple[Node, Node]]]:
+        """A fact's entry without its links, and the pairs that it links.
+
+        Of two values of a namespace of which one person has only one, the first links and the other
+        does not. A device is linked to who logs in there; devices to one another without a log-in.
+        """
+        nodes = self._nodes(fact)
+        home = nodes[0]
+        entry = Entry(home, tuple(n.id for n in nodes[1:]))
+        people: list[Known] = []
+        devices: list[Device] = []
+        single: set[str] = set()
+        for node in sorted(nodes, key=lambda n: n.rule.priority):
+            namespace = node.key.namespace
+            if node.rule.kind == "account" or identifiers.normalise(*node.key) is None:
+                continue
+            if isinstance(node, Device):
+                devices.append(node)
+            elif namespace not in single:
+                people.append(node)
+                if node.rule.limit == 1:
+                    single.add(namespace)
+        pairs: list[tuple[Node, Node]] = [*_pairs(people)]
+        if people:
+            entry.who = people[0]
+            entry.who_id = people[0].id
+            entry.devices = tuple(devices)
+            pairs += [(people[0], device) for device in devices]
+            entry.weighs = tuple(people) if len(people) > 1 else ()
+        else:
+            pairs += _pairs(devices)
+            entry.weighs = tuple(devices) if len(devices) > 1 else ()
+        return entry, pairs
+
+    def _nodes(self, fact: Fact) -> list[Node]:
+        found = [self._cache.node(key) for key in _identifiers(fact)]
+        return [node for node in found if node is not None]
+
+    def _entry_of(self, conn: Connection, fact: Fact) -> Entry:
+        """The entry of a fact of an earlier batch; changes nothing."""
+        entry = self._cache.entries.get(_entry_key(fact))
+        if entry is None:
+            self._cache.load(conn, _identifiers(fact))
+            entry, _ = self._plan(fact)
+        return entry
+
+    def _make(self, conn: Connection, key: Identifier, work: settle.Work) -> None:
+        ids = self._given(conn)
+        identifier_id, fragment = ids.new_identifier(), ids.new_fragment()
+        kind = RULES.of(key.namespace).kind
+        person = NOBODY if kind == "account" else Person(0)
+        if person is not NOBODY:
+            person.members = [(fragment, key)]
+            person.contested = False
+        if kind == "device":
+            device = Device(identifier_id, key, generic=False)
+            device.set_spells([Spell(fragment, person, 0, None, cache.NEVER)])
+            node: Node = device
+        else:
+            node = Known(identifier_id, key, generic=False, fragment=fragment, person=person)
+        self._cache.add(node)
+        work.nodes.append(node)
+
+    def _given(self, conn: Connection) -> settle.Ids:
+        if self._ids is None:
+            self._ids = settle.Ids(*store.next_ids(conn))
+        return self._ids
+
+    def _points(self, conn: Connection, device_id: int) -> Iterable[chapters.Login]:
+        if self._points_of is None:
+            return
+        points = list(self._points_of(conn, device_id))
+        keys = store.identifiers(conn, {who for _, who in points})
+        for at_ms, who in points:
+            rank = (RULES.of(keys[who].namespace).priority, *keys[who])
+            yield chapters.Login(max(at_ms, 1), rank, who)
+
+
+def _entry_key(fact: Fact) -> Any:
+    found = fact.identifiers
+    return found if found and found[0] is fact.home else (fact.home, found)
+
+
+def _identifiers(fact: Fact) -> list[Identifier]:
+    """Home first, each once."""
+    return list(dict.fromkeys((fact.home, *fact.identifiers)))
+
+
+def _pair(a: Node, b: Node) -> tuple[int, int]:
+    return (a.id, b.id) if a.id < b.id else (b.id, a.id)
+
+
+def _pairs(nodes: Sequence[N]) -> list[tuple[N, N]]:
+    """All pairs of a few; of many, the first with each other."""
+    if len(nodes) <= limits.links_fact_all_max:
+        return list(combinations(nodes, 2))
+    return [(nodes[0], other) for other in nodes[1:]]
+
+
+def _renew(entry: Entry, day: int, work: settle.Work) -> None:
+    for tie in entry.ties:
+        if tie.day < day:
+            if tie.day != cache.NEVER:
+                work.days.add(tie)
+            tie.day = day
+    entry.day = day
+    if entry.weighs:
+        work.weighed.append(entry)

@@ -1,0 +1,157 @@
+"""An account as everybody sees it, and the list of accounts."""
+
+from onefold import crm, profiles
+from onefold.kernel import clock, errors, ids, limits
+from onefold.kernel.viewer import Viewer
+from onefold.record import keyset, lines, model, refs, store
+from onefold.storage import Connection
+
+RISKS = ("warning", "critical")
+NOBODY = "none"
+
+
+def find(conn: Connection, viewer: Viewer, ref: str) -> store.Row:
+    """The row of the account that a reference means. Raises `NotFound`."""
+    viewer.must_read()
+    row = store.account(conn, refs.account(ref))
+    if row is None:
+        raise refs.unknown("account", ref)
+    return row
+
+
+def resolve(conn: Connection, viewer: Viewer, ref: str) -> int:
+    """The id of the account that a reference means. Raises `NotFound`."""
+    return int(find(conn, viewer, ref)["id"])
+
+
+def account(conn: Connection, viewer: Viewer, ref: str, now_ms: int) -> model.Account:
+    """The whole record of an account; `usage` covers the days up to `now_ms`.
+
+    Raises `NotFound`.
+    """
+    row = find(conn, viewer, ref)
+    account_id: int = row["id"]
+    view = profiles.account(conn, viewer, account_id)
+    of_account = {"account_id": ids.api_id("acc", account_id)}
+    traits = lines.traits(view.traits, store.source_keys(conn)) if view else {}
+    return {
+        "id": ids.api_id("acc", account_id),
+        "identifiers": [
+            {
+                "namespace": "account_id",
+                "value": row["key"],
+                "first_seen": clock.iso(view.first_ms) if view else None,
+                "last_seen": clock.iso(view.last_ms) if view else None,
+            }
+        ],
+        "traits": traits,
+        "people": [
+            {
+                "id": ids.api_id("per", p["id"]),
+                "name": p["name"],
+                "email": p["email"],
+                "last_seen": clock.iso(p["last_seen_ms"]),
+            }
+            for p in store.people_of(conn, account_id, limits.account_people_max)
+        ],
+        "audiences": lines.audiences(conn, viewer, "account", account_id),
+        "events": lines.events(view) if view else {"total": 0, "by_name": {}},
+        "first_seen": clock.iso(view.first_ms) if view else None,
+        "last_seen": clock.iso(row["last_seen_ms"]),
+        "health": row["health"],
+        "owner": _owner(row["owner_id"], (row["owner_name"], row["owner_email"])),
+        "key": row["key"],
+        "name": row["name"] or row["key"],
+        "domain": row["domain"],
+        "industry": row["industry"],
+        "plan": row["plan"],
+        "risk": row["risk"],
+        "risk_reason": row["risk_reason"],
+        "people_total": row["people_total"],
+        "usage": _usage(conn, viewer, account_id, now_ms),
+        "tickets": lines.work(conn, viewer, crm.tickets, of_account),
+        "tasks": lines.work(conn, viewer, crm.tasks, of_account),
+        "signals": lines.signals(conn, viewer, account_id),
+        "edited": row["edited"],
+        "version": row["version"],
+        "created_at": clock.iso(clock.from_datetime(row["created_at"])) or "",
+        "updated_at": clock.iso(clock.from_datetime(row["updated_at"])) or "",
+    }
+
+
+def _usage(conn: Connection, viewer: Viewer, account_id: int, now_ms: int) -> list[model.UsageDay]:
+    """Every day of the window, oldest first; a quiet day is zero, not absent."""
+    until = clock.day_of(now_ms)
+    since = until - limits.account_usage_days_max + 1
+    found = profiles.usage_by_day(conn, viewer, account_id, since, until)
+    out: list[model.UsageDay] = []
+    for day in range(since, until + 1):
+        n, people = found.get(day, (0, 0))
+        date = clock.to_datetime(day * clock.DAY_MS).date().isoformat()
+        out.append({"day": date, "events": n, "people": people})
+    return out
+
+
+def list_accounts(
+    conn: Connection,
+    viewer: Viewer,
+    *,
+    q: str = "",
+    audience: str | None = None,
+    owner: str | None = None,
+    risk: str | None = None,
+    sort: str | None = None,
+    cursor: str | None = None,
+    limit: int | None = None,
+) -> model.AccountsPage:
+    """A page of accounts, by name unless `sort` says otherwise.
+
+    `owner`: a user's id or `none`. `risk`: `warning`, `critical`, or `any` of them. `q` as for
+    people, in name, key and domain. Raises `Invalid` for what it does not know.
+    """
+    viewer.must_read()
+    query = store.Query(store.ACCOUNTS, store.ACCOUNTS_TEXT)
+    if audience is not None:
+        query.where(store.IN_AUDIENCE_ACCOUNTS, audience=lines.key("audience", audience))
+    if owner == NOBODY:
+        query.where(store.NO_OWNER)
+    elif owner is not None:
+        query.where(store.OWNER, owner=ids.parse_id("usr", owner, "owner"))
+    if risk == "any":
+        query.where(store.AT_RISK)
+    elif risk is not None:
+        if risk not in RISKS:
+            raise errors.Invalid(
+                errors.Fault("risk", f"`{risk[:50]}` is no risk.", "Use warning, critical or any.")
+            )
+        query.where(store.RISK, risk=risk)
+    order = keyset.chosen(store.ACCOUNT_ORDERS, sort, "name")
+    total, rows, cursor = lines.page(conn, query, q, order, cursor, limit)
+    owners = store.owners(conn, [r["owner_id"] for r in rows if r["owner_id"]])
+    people = store.people_counts(conn, [r["id"] for r in rows])
+    return {"items": [_row(r, owners, people) for r in rows], "total": total, "next": cursor}
+
+
+def _row(
+    row: store.Row, owners: dict[int, tuple[str, str]], people: dict[int, int]
+) -> model.AccountRow:
+    return {
+        "id": ids.api_id("acc", row["id"]),
+        "key": row["key"],
+        "name": row["name"] or row["key"],
+        "domain": row["domain"],
+        "industry": row["industry"],
+        "plan": row["plan"],
+        "owner": _owner(row["owner_id"], owners.get(row["owner_id"])),
+        "health": row["health"],
+        "risk": row["risk"],
+        "people": people.get(row["id"], 0),
+        "last_seen": clock.iso(row["last_seen_ms"]),
+        "version": row["version"],
+    }
+
+
+def _owner(user_id: int | None, named: tuple[str, str] | None) -> model.Owner | None:
+    if user_id is None or named is None:
+        return None
+    return {"id": ids.api_id("usr", user_id), "name": named[0], "email": named[1]}

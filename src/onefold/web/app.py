@@ -1,0 +1,41 @@
+"""All pages under one router: sign-in before each, errors as pages."""
+
+from typing import Any
+
+from litestar import Response, Router
+
+from onefold.web import door
+from onefold.web.handlers import (
+    accounts,
+    audiences,
+    destinations,
+    home,
+    people,
+    settings,
+    signals,
+    sources,
+    tasks,
+    tickets,
+)
+
+_ROOMS = (
+    home, people, accounts, tickets, tasks, audiences, signals, sources, destinations, settings
+)  # fmt: skip
+
+
+def handlers() -> list[Any]:
+    """The pages' router, in a list for the app."""
+    return [
+        Router(
+            path="/",
+            route_handlers=[handler for room in _ROOMS for handler in room.HANDLERS],
+            before_request=door.enter,
+            exception_handlers={Exception: page_error},
+            include_in_schema=False,
+        )
+    ]
+
+
+def page_error(request: door.AnyRequest, error: Exception) -> Response[Any]:
+    """An error as a page."""
+    return door.refuse(request, error)

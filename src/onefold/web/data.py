@@ -1,0 +1,133 @@
+"""What several pages read, in the words of the pages: choices, counts, people's names."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from onefold import crm, record, signals
+from onefold.kernel import errors, limits
+from onefold.storage import Connection
+from onefold.web import timeline, view
+from onefold.web.door import Ask
+
+Option = tuple[str, str]
+
+TICKET_STATUSES: list[Option] = [("open", "Open"), ("paused", "Paused"), ("resolved", "Solved")]
+TASK_STATUSES: list[Option] = [("open", "Open"), ("done", "Done"), ("cancelled", "Cancelled")]
+TICKET_PRIORITIES: list[Option] = [
+    ("low", "Low"), ("medium", "Medium"), ("high", "High"), ("urgent", "Urgent")
+]  # fmt: skip
+TASK_PRIORITIES = TICKET_PRIORITIES[:3]
+TASK_KINDS: list[Option] = [("todo", "To do"), ("call", "Call"), ("email", "E-mail")]
+CATEGORIES: list[Option] = [
+    ("general_inquiry", "General inquiry"), ("product_issue", "Product issue"),
+    ("billing_issue", "Billing issue"), ("feature_request", "Feature request"),
+]  # fmt: skip
+CHANNELS: list[Option] = [("form", "Form"), ("email", "E-mail"), ("chat", "Chat"), ("phone", "Phone")]
+ROLES: list[Option] = [
+    ("reader", "Reader: sees"), ("member", "Member: sees and edits records"),
+    ("admin", "Admin: also the set-up"),
+]  # fmt: skip
+
+
+def users(conn: Connection, ask: Ask) -> list[Option]:
+    """Enabled users to choose an owner from, the viewer first."""
+    found = [(u.id, u.name or u.email) for u in crm.users.find(conn, ask.viewer)]
+    return sorted(found, key=lambda u: u[0] != ask.user_id)
+
+
+def counts(conn: Connection, ask: Ask) -> dict[str, int]:
+    """The numbers in the sidebar: what is open, and of tasks what is mine."""
+    mine = {"owner_id": ask.user_id} if ask.user_id else {}
+    return {
+        "tickets": crm.tickets.count(conn, ask.viewer, {"status": ["open", "paused"]}),
+        "tasks": crm.tasks.count(conn, ask.viewer, {"status": "open", **mine}),
+        "signals": signals.count_open(conn, ask.viewer),
+    }
+
+
+def total_text(total: int) -> str:
+    """A list's length; lists are counted up to a limit."""
+    return f"{total:,}+" if total >= limits.list_count_max else f"{total:,}"
+
+
+def builtins(thing: Any) -> Any:
+    """Frozen values as plain ones, for the pure helpers."""
+    return msgspec.to_builtins(thing)
+
+
+def activity(conn: Connection, ask: Ask, ref: str, rows: int | None = None) -> dict[str, Any]:
+    """A page of a timeline as the template wants it."""
+    page = record.timeline(conn, ask.viewer, ref, ask.query.get("cursor"), rows)
+    items = builtins(page["items"])
+    return {
+        "days": timeline.days(items, ask.tz, ask.now_ms),
+        "next": page["next"],
+        "first_words": _beginning(items),
+        "base": f"/{'accounts' if ref.startswith('acc_') else 'people'}/{ref}",
+    }
+
+
+def _beginning(items: Sequence[Any]) -> str:
+    if not items:
+        return ""
+    first = items[-1]
+    what = f"{timeline.title(first)} {timeline.detail(first)}".strip()
+    return f"{what}, an anonymous visit." if _anonymous(first) else f"{what}."
+
+
+def _anonymous(event: Any) -> bool:
+    return str(event.get("identifier", "")).startswith("anonymous_id:")
+
+
+def open_of(items: Iterable[Any], shut: tuple[str, ...] = ("resolved", "done", "cancelled")) -> list[Any]:
+    """Tickets or tasks that are not closed."""
+    return [i for i in items if i["status"] not in shut]
+
+
+def usage_chart(usage: Sequence[Any], mark: tuple[str, str] | None = None) -> dict[str, Any]:
+    """Events a day as bars, active people as a line."""
+    bars: dict[str, Any] = {
+        "name": "Events", "kind": "bar", "colour": "accent-ink", "axis": 0,
+        "y": [d["events"] for d in usage],
+    }  # fmt: skip
+    if mark:
+        bars["mark"] = list(mark)
+    people = {
+        "name": "Active people", "kind": "line", "colour": "green", "axis": 1,
+        "y": [d["people"] for d in usage],
+    }  # fmt: skip
+    return {"x": [d["day"] for d in usage], "series": [bars, people]}
+
+
+def usage_words(usage: Sequence[Any]) -> str:
+    """The chart for who cannot see it."""
+    if not usage:
+        return "No usage."
+    events = [d["events"] for d in usage]
+    return (
+        f"Events a day over {view.plural(len(usage), 'day')}: {sum(events):,} in all, "
+        f"{max(events):,} on the busiest day, {events[-1]:,} on the last; "
+        f"at most {max(d['people'] for d in usage):,} people active on a day."
+    )
+
+
+def trend_words(usage: Sequence[Any]) -> tuple[list[int], int, str]:
+    """The last 14 complete days, their sum, and how it compares with the 14 before."""
+    events = [int(d["events"]) for d in usage][:-1]
+    now, before = events[-14:], events[-28:-14]
+    total, was = sum(now), sum(before)
+    if len(before) < 14 or not was:
+        return now, total, "No earlier days to compare"
+    change = round((total - was) / was * 100)
+    if change == 0:
+        return now, total, "As in the 14 days before"
+    return now, total, f"{abs(change)} % {'more' if change > 0 else 'less'} than the 14 days before"
+
+
+def wrong(error: errors.OnefoldError) -> tuple[errors.Fault, ...]:
+    """An error's faults for a form; one without a field stands above it."""
+    if isinstance(error, errors.Invalid):
+        return error.faults
+    return (errors.Fault("", str(error)),)

@@ -1,0 +1,1 @@
+"""One file a page: handlers are plain functions that read rooms and fill templates."""

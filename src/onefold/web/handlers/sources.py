@@ -1,0 +1,197 @@
+"""Sources: keys and snippets, what became of the items of each hour, refusals, the live stream."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from litestar import Request, get, post
+from litestar.response import Stream
+
+from onefold import sources
+from onefold.kernel import clock, errors, limits
+from onefold.web import data, door, live
+
+_HOURS = 72
+_RAW_CHARS_MAX = 4_000
+CATEGORIES = [(c, c.capitalize()) for c in sources.CATEGORIES]
+
+
+@get("/sources", sync_to_thread=True)
+def sources_list(request: door.AnyRequest) -> door.Page:
+    """Every source with its last 24 hours, and the stream of all of them."""
+    ask = door.ask_of(request)
+    with ask.open() as conn:
+        rows = []
+        for source in sources.list_all(conn, ask.viewer):
+            hours = _hours(conn, ask, source.id, 24)
+            row = data.builtins(source)
+            last = max((h.hour_ms for h in hours if h.received), default=None)
+            rows.append({**row, "api_id": source.api_id, "day": _sum(hours), "last_ms": last})
+        counts = data.counts(conn, ask)
+    return door.page(ask, "sources.html", title="Sources", rows=rows, counts=counts)
+
+
+@get("/sources/{ref:str}", sync_to_thread=True)
+def source_page(request: door.AnyRequest, ref: str) -> door.Page:
+    """A source: the stream, the refused items, or how to install it."""
+    ask = door.ask_of(request)
+    tab = ask.query.get("tab", "live")
+    tab = tab if tab in ("live", "refused", "install") else "live"
+    with ask.open() as conn:
+        source = sources.get(conn, ask.viewer, sources.parse_id(ref))
+        hours = _hours(conn, ask, source.id, _HOURS)
+        refused = sources.refused(conn, ask.viewer, source.id, _before(ask)) if tab == "refused" else []
+        counts = data.counts(conn, ask)
+    day = _sum([h for h in hours if h.hour_ms > ask.now_ms - clock.DAY_MS])
+    more = len(refused) == limits.page_rows_default
+    return door.page(
+        ask, "source.html", s=source, tab=tab, day=day, chart=_chart(ask, hours),
+        chart_words=f"Items an hour over {_HOURS} hours: {sum(h.processed for h in hours):,} in all.",
+        refused=[{**data.builtins(_row(r)), "text": _text(r.raw)} for r in refused],
+        next=str(refused[-1].pos) if more else None, snippets=_snippets(ask, source), counts=counts,
+    )  # fmt: skip
+
+
+def _before(ask: door.Ask) -> int | None:
+    text = ask.query.get("cursor", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _row(refusal: Any) -> dict[str, Any]:
+    names = ("code", "field", "problem", "remedy", "received_ms")
+    return {name: getattr(refusal, name) for name in names}
+
+
+def _text(raw: bytes) -> str:
+    return raw[:_RAW_CHARS_MAX].decode("utf-8", "replace") + ("…" if len(raw) > _RAW_CHARS_MAX else "")
+
+
+def _hours(conn: Any, ask: door.Ask, source_id: int, hours: int) -> list[sources.LedgerHour]:
+    since = (ask.now_ms // clock.HOUR_MS - hours + 1) * clock.HOUR_MS
+    return sources.ledger(conn, ask.viewer, source_id, since, hours)
+
+
+def _sum(hours: list[sources.LedgerHour]) -> dict[str, int]:
+    names = ("received", "processed", "duplicate", "refused")
+    return {name: sum(getattr(h, name) for h in hours) for name in names}
+
+
+def _chart(ask: door.Ask, hours: list[sources.LedgerHour]) -> dict[str, Any]:
+    by_hour = {h.hour_ms: h for h in hours}
+    last = ask.now_ms // clock.HOUR_MS * clock.HOUR_MS
+    every = [last - i * clock.HOUR_MS for i in reversed(range(_HOURS))]
+
+    def of(name: str) -> list[int]:
+        return [getattr(by_hour[h], name) if h in by_hour else 0 for h in every]
+
+    parts = (("Processed", "processed", "accent-ink"), ("Repeats", "duplicate", "amber"), ("Refused", "refused", "red"))
+    return {
+        "x": [ask.clock(h) for h in every],
+        "series": [
+            {"name": name, "kind": "bar", "colour": colour, "stack": "all", "y": of(field)}
+            for name, field, colour in parts
+        ],
+    }
+
+
+def _snippets(ask: door.Ask, source: sources.Source) -> list[dict[str, str]]:
+    settings = ask.request.app.state.settings
+    host = (settings.public_url if settings else "") or str(ask.request.base_url)
+    host, key = host.rstrip("/"), source.write_key or "YOUR_WRITE_KEY"
+    bare = host.split("://", 1)[-1]
+    browser = (
+        'import { AnalyticsBrowser } from "@segment/analytics-next"\n\n'
+        "const analytics = AnalyticsBrowser.load(\n"
+        f'  {{ writeKey: "{key}", cdnURL: "{host}" }},\n'
+        f'  {{ integrations: {{ "Segment.io": {{ apiHost: "{bare}/v1", protocol: "{host.split("://")[0]}" }} }} }},\n'
+        ')\nanalytics.page()\nanalytics.identify("user-1", { email: "ann@acme.co" })\n'
+    )
+    python = (
+        "import segment.analytics as analytics\n\n"
+        f'analytics.write_key = "{key}"\nanalytics.host = "{host}"\n'
+        'analytics.identify("user-1", {"email": "ann@acme.co"})\n'
+        'analytics.track("user-1", "Report Exported", {"format": "pdf"})\n'
+    )
+    curl = (
+        f"curl {host}/v1/track -u {key}: -H 'Content-Type: application/json' \\\n"
+        """  -d '{"userId": "user-1", "event": "Report Exported", "properties": {"format": "pdf"}}'\n"""
+    )
+    return [
+        {"name": "Browser", "text": browser}, {"name": "Python", "text": python},
+        {"name": "Any language, by HTTP", "text": curl},
+    ]  # fmt: skip
+
+
+@post("/sources/{ref:str}", sync_to_thread=True)
+def source_switch(request: door.AnyRequest, ref: str) -> door.Page:
+    """Turn a source on or off."""
+    ask = door.ask_of(request)
+    enabled = ask.form.get("enabled") == "yes"
+    with ask.open() as conn:
+        source = sources.set_enabled(conn, ask.viewer, sources.parse_id(ref), enabled)
+    word = {"text": "Source is on" if enabled else "Source is off"}
+    return door.go(ask, f"/sources/{source.api_id}", word)
+
+
+@get("/sources/new", sync_to_thread=True)
+def source_new(request: door.AnyRequest) -> door.Page:
+    """The form of a new source."""
+    ask = door.ask_of(request)
+    ask.viewer.must_admin()
+    return _form(ask, {}, ())
+
+
+@post("/sources", sync_to_thread=True)
+def source_create(request: door.AnyRequest) -> door.Page:
+    """Make a source and show how to install it."""
+    ask = door.ask_of(request)
+    name, category = ask.form.get("name", ""), ask.form.get("category", "")
+    try:
+        with ask.open() as conn:
+            source = sources.create(conn, ask.viewer, name, category)
+    except (errors.Invalid, errors.Conflict) as error:
+        return _form(ask, ask.form, data.wrong(error), error.status)
+    return door.go(ask, f"/sources/{source.api_id}?tab=install", {"text": "Source created"})
+
+
+def _form(ask: door.Ask, values: dict[str, str], faults: Any, status: int = 200) -> door.Page:
+    known = ("name", "category")
+    return door.page(
+        ask, "source_new.html", status=status, title="New source", verb="Create source",
+        action="/sources", v={**dict.fromkeys(known, ""), **values}, faults=faults, known=known,
+        categories=CATEGORIES,
+    )  # fmt: skip
+
+
+@get("/sources/{ref:str}/live")
+async def source_live(request: Request[Any, Any, Any], ref: str) -> Stream:
+    """The events of one source as they arrive."""
+    door.ask_of(request).viewer.must_read()
+    return _stream(request, sources.parse_id(ref))
+
+
+@get("/live")
+async def all_live(request: Request[Any, Any, Any]) -> Stream:
+    """The events of all sources as they arrive."""
+    door.ask_of(request).viewer.must_read()
+    return _stream(request, 0)
+
+
+def _stream(request: Request[Any, Any, Any], source_id: int) -> Stream:
+    state = request.app.state
+    if "live" not in state:
+        state.live = live.Hub(state.connections)
+    hub: live.Hub = state.live
+
+    async def messages() -> AsyncIterator[bytes]:
+        async for message in hub.watch(source_id):
+            yield message
+
+    return Stream(
+        messages(), media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )  # fmt: skip
+
+
+HANDLERS = [
+    sources_list, source_new, source_create, source_page, source_switch, source_live, all_live
+]  # fmt: skip

@@ -1,0 +1,183 @@
+"""One definition, two executions: the live fold and SQL over history answer alike."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+import msgspec
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from onefold.audiences import Definition, compile_live, compile_sql, leaves, parse, windows
+from tests.audiences import invent
+from tests.audiences.invent import NOW, Happened, Known
+
+TABLES = """
+CREATE TABLE entities (entity_id BIGINT);
+CREATE TABLE facts (entity_id BIGINT, name VARCHAR, at_ms BIGINT, properties JSON);
+CREATE TABLE traits (entity_id BIGINT, name VARCHAR, value JSON);
+CREATE TABLE account_traits (entity_id BIGINT, name VARCHAR, value JSON);
+CREATE TABLE tickets
+  (entity_id BIGINT, status VARCHAR, tags VARCHAR[], priority VARCHAR, category VARCHAR);
+"""
+ROWS = {
+    "facts": "SELECT ?, ?, ?, ?",
+    "traits": "SELECT ?, ?, ?",
+    "account_traits": "SELECT ?, ?, ?",
+    "tickets": "SELECT ?, ?, ?, ?, ?",
+}
+# Fixtures live through all examples; every example empties the tables itself.
+thorough = settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.fixture(scope="module")
+def duck() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute(TABLES)
+        yield connection
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _fill(duck: duckdb.DuckDBPyConnection, people: list[Known]) -> None:
+    for table in ("entities", *ROWS):
+        duck.execute(f"DELETE FROM {table}")
+    rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in ROWS}
+    for i, known in enumerate(people):
+        duck.execute("INSERT INTO entities VALUES (?)", (i,))
+        rows["facts"] += [(i, e.name, e.at_ms, _json(e.properties)) for e in known.events]
+        rows["traits"] += [(i, name, _json(value)) for name, value in known.traits.items()]
+        rows["account_traits"] += [
+            (i, name, _json(value)) for name, found in known.accounts.items() for value in found
+        ]
+        rows["tickets"] += [
+            (i, t.status, list(t.tags), t.priority, t.category) for t in known.open_tickets
+        ]
+    for table, select in ROWS.items():
+        if rows[table]:
+            duck.executemany(f"INSERT INTO {table} {select}", rows[table])
+
+
+def _by_sql(duck: duckdb.DuckDBPyConnection, definition: Definition, now_ms: int) -> list[int]:
+    return [i for (i,) in duck.execute(compile_sql(definition, now_ms)).fetchall()]
+
+
+def _live(definition: Definition, people: list[Known], now_ms: int) -> list[int]:
+    ask = compile_live(definition)
+    return [i for i, known in enumerate(people) if ask(invent.folded(definition, known), now_ms)[0]]
+
+
+@thorough
+@given(
+    invent.definitions,
+    st.lists(invent.subjects, min_size=1, max_size=3),
+    st.lists(invent.moments, min_size=1, max_size=3),
+)
+def test_live_and_sql_name_the_same_members(
+    duck: duckdb.DuckDBPyConnection, definition: Definition, people: list[Known], nows: list[int]
+) -> None:
+    _fill(duck, people)
+    for now_ms in nows:
+        assert _live(definition, people, now_ms) == _by_sql(duck, definition, now_ms)
+
+
+@thorough
+@given(invent.comparisons, st.lists(invent.found, min_size=1, max_size=20))
+def test_every_comparison_means_the_same_in_both(
+    duck: duckdb.DuckDBPyConnection, comparison: dict[str, Any], found: list[Any]
+) -> None:
+    people = [Known([], {"plan": value}, {"plan": [value]}, []) for value in found]
+    _fill(duck, people)
+    for condition in (
+        {"trait": "plan", **comparison},
+        {"account": {"trait": "plan", **comparison}},
+    ):
+        definition = parse({"of": "person", "where": condition})
+        assert _live(definition, people, NOW) == _by_sql(duck, definition, NOW)
+
+
+@thorough
+@given(st.data(), st.sampled_from(invent.WINDOWS), st.integers(1, 4))
+def test_window_edges_are_the_same_in_both(
+    duck: duckdb.DuckDBPyConnection, data: st.DataObject, window: str, n: int
+) -> None:
+    window_ms = windows.parse_window(window) or 0
+    size = windows.bucket_ms(window_ms)
+    near = st.integers(-2 * size, 2 * size)
+    times = st.one_of(near.map(lambda d: NOW - window_ms + d), near.map(lambda d: NOW + d))
+    events = [Happened("Signed In", t, {}) for t in data.draw(st.lists(times, max_size=8))]
+    people = [Known(events, {}, {}, [])]
+    where = {"count": {"event": "Signed In", "within": window}, "at_least": n}
+    definition = parse({"of": "person", "where": where})
+    _fill(duck, people)
+    for off in data.draw(st.lists(near, min_size=1, max_size=4)):
+        assert _live(definition, people, NOW + off) == _by_sql(duck, definition, NOW + off)
+
+
+@settings(max_examples=600, deadline=None)
+@given(invent.definitions, invent.subjects, st.data())
+def test_an_answer_stays_until_its_next_time(
+    definition: Definition, known: Known, data: st.DataObject
+) -> None:
+    ask = compile_live(definition)
+    invent.folded(definition, known)
+    now_ms = data.draw(invent.moments)
+    horizon = now_ms + 10 * 604_800_000
+    for _ in range(100):
+        holds, next_ms = ask(known, now_ms)
+        end = horizon if next_ms is None else next_ms
+        assert end > now_ms
+        between = [end - 1, *data.draw(st.lists(st.integers(now_ms, end - 1), max_size=3))]
+        between += [t for t in _turns(definition, known) if now_ms <= t < end]
+        for then in between:
+            assert ask(known, then)[0] is holds
+        if next_ms is None:
+            return
+        now_ms = next_ms
+    raise AssertionError("woken a hundred times for eight events")
+
+
+def _turns(definition: Definition, known: Known) -> list[int]:
+    """Every time at which any count can change."""
+    out = []
+    for leaf in leaves(definition):
+        if leaf.window_ms is not None:
+            size, span = windows.bucket_ms(leaf.window_ms), windows.span(leaf.window_ms)
+            for bucket in known.buckets(leaf.key):
+                out += [bucket * size, (bucket + span) * size]
+    return out
+
+
+@settings(max_examples=300, deadline=None)
+@given(invent.definitions, invent.histories, st.data(), invent.moments)
+def test_merging_split_histories_is_folding_their_union(
+    definition: Definition, events: list[Happened], data: st.DataObject, now_ms: int
+) -> None:
+    parts: list[list[Happened]] = [[], [], []]
+    for event in data.draw(st.permutations(events)):
+        parts[data.draw(st.integers(0, 2))].append(event)
+    for leaf in leaves(definition):
+        folded = [invent.fold(leaf, part) for part in parts]
+        whole = invent.fold(leaf, events)
+        assert windows.merge(folded) == windows.merge(folded[::-1]) == whole
+        for part in folded:
+            windows.prune(part, leaf, now_ms)
+        assert windows.count(windows.merge(folded), leaf, now_ms) == windows.count(
+            whole, leaf, now_ms
+        )
+
+
+@settings(max_examples=200, deadline=None)
+@given(invent.sources())
+@example({"of": "person", "where": {"trait": "x", "in": [True, 1, "1", 1.0]}})
+def test_values_are_quoted_whatever_they_hold(source: dict[str, Any]) -> None:
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute(TABLES)
+        connection.execute("INSERT INTO entities VALUES (7)")
+        found = connection.execute(compile_sql(parse(source), NOW)).fetchall()
+        assert found in ([], [(7,)])

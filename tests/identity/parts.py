@@ -1,0 +1,195 @@
+"""A worker of 100 lines and a naive model of who is who, to hold the resolver against."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from onefold import identity, storage
+from onefold.identity import chapters
+from onefold.kernel.facts import Fact, Identifier
+from onefold.kernel.viewer import SYSTEM
+
+Key = tuple[Identifier, int]  # an identifier and its chapter
+PEOPLE = ("user_id", "contact", "email")
+
+
+def fact(pos: int, at_ms: int, *texts: str) -> Fact:
+    """A fact with identifiers written `namespace:value`, in priority order."""
+    found = tuple(Identifier(*text.split(":", 1)) for text in texts)
+    return Fact(
+        pos=pos, source_id=1, category="product", kind="track", name="Tested", at_ms=at_ms,
+        received_ms=at_ms, message_id=f"m{pos}", home=found[0],
+        identifiers=() if found[0].namespace == "account_id" else found, account=None, traits={},
+        properties={},
+    )  # fmt: skip
+
+
+def who_of(fact: Fact) -> Identifier | None:
+    return next((i for i in fact.identifiers if i.namespace in PEOPLE), None)
+
+
+def devices_of(fact: Fact) -> list[Identifier]:
+    return [i for i in fact.identifiers if i.namespace == "anonymous_id"]
+
+
+class Truth:
+    """Chapters and people as f has them for a set of facts, from nothing."""
+
+    def __init__(self, facts: Iterable[Fact]) -> None:
+        self.facts = list(facts)
+        self.keys = sorted({i for f in self.facts for i in f.identifiers})
+        self.id_of = {key: n for n, key in enumerate(self.keys, 1)}
+        self.runs: dict[Identifier, list[chapters.Run]] = {}
+        self.chapters: dict[Identifier, list[chapters.Chapter]] = {}
+        for key in self.keys:
+            runs = chapters.runs_of(self._logins(key)) if key[0] == "anonymous_id" else []
+            self.runs[key] = [] if chapters.crowded(runs) else runs
+            self.chapters[key] = chapters.chapters(self.runs[key])
+        self.kiosks = {
+            k for k in self.keys if k[0] == "anonymous_id" and not self.runs[k] and self._logins(k)
+        }
+        self.refs = {
+            (key, c.start_ms): n
+            for n, (key, c) in enumerate((k, c) for k in self.keys for c in self.chapters[k])
+        }
+        nodes = [
+            identity.Node(ref, key, start, key in self.kiosks)
+            for (key, start), ref in self.refs.items()
+        ]
+        self.part = identity.partition(nodes, list(self._links()), identity.RULES)
+        self.key_of = {ref: key for key, ref in self.refs.items()}
+
+    def _logins(self, device: Identifier) -> list[chapters.Login]:
+        return [
+            chapters.Login(f.at_ms, (identity.RULES.of(w[0]).priority, *w), self.id_of[w])
+            for f in self.facts
+            if (w := who_of(f)) is not None and device in f.identifiers
+        ]
+
+    def _links(self) -> Iterator[identity.Link]:
+        for f in self.facts:
+            day = f.at_ms // 86_400_000
+            people = [i for i in f.identifiers if i.namespace in PEOPLE]
+            users = [i for i in people if i.namespace == "user_id"]
+            people = [i for i in people if i not in users[1:]]
+            pairs = [(a, b) for n, a in enumerate(people) for b in people[n + 1 :]]
+            if len(people) > 4:
+                pairs = [(people[0], b) for b in people[1:]]
+            for a, b in pairs:
+                yield identity.Link(self.refs[a, 0], self.refs[b, 0], day)
+            devices = devices_of(f)
+            for n, device in enumerate(devices):
+                found = self.chapters[device]
+                for chapter in found if people else ():
+                    if chapter.who == self.id_of[people[0]]:
+                        one, other = self.refs[device, chapter.start_ms], self.refs[people[0], 0]
+                        yield identity.Link(one, other, day)
+                for second in devices[n + 1 :] if not people else ():
+                    if len(found) == 1 and len(self.chapters[second]) == 1:
+                        yield identity.Link(self.refs[device, 0], self.refs[second, 0], day)
+
+    def people(self) -> set[frozenset[Key]]:
+        return {frozenset(self.key_of[r] for r in refs) for refs in self.part.groups}
+
+    def place_of(self, fact: Fact) -> Key:
+        starts = [c.start_ms for c in self.chapters[fact.home]]
+        return fact.home, starts[chapters.at(starts, max(fact.at_ms, 1))]
+
+
+class Worker:
+    """Feeds a resolver batch by batch, folds (notes where each fact is), and can crash."""
+
+    def __init__(self, conn: storage.Connection, identifiers_max: int = 1000) -> None:
+        self.conn = conn
+        self.identifiers_max = identifiers_max
+        self.facts: list[Fact] = []
+        self.places: dict[int, int] = {}
+        self.restart()
+
+    def restart(self) -> None:
+        self.resolver = identity.Resolver(
+            self.conn, points_of=self.points_of, identifiers_max=self.identifiers_max
+        )
+
+    def points_of(self, conn: storage.Connection, device_id: int) -> list[tuple[int, int]]:
+        return [
+            (f.at_ms, who)
+            for who in identity.who_of(conn, device_id)
+            for f in self.facts
+            if self.resolver.is_login(conn, f, device_id, who)
+        ]
+
+    def crash(self, facts: Sequence[Fact]) -> None:
+        """Resolve, and lose it all."""
+        with self.conn.transaction(force_rollback=True):
+            self.resolver.resolve(self.conn, facts)
+        self.resolver.forget()
+
+    def feed(self, facts: Sequence[Fact]) -> identity.Resolved:
+        with self.conn.transaction():
+            before = self.live()
+            resolved = self.resolver.resolve(self.conn, facts)
+            self.facts += facts
+            for f, fragment in zip(facts, resolved.fragments, strict=True):
+                self.places[f.pos] = fragment
+            for device in resolved.refold:
+                self._refold(device)
+            self._save()
+        after = self.live()
+        changed = {p for p in before.keys() | after if before.get(p) != after.get(p)}
+        assert changed == resolved.regrouped
+        now = identity.people_of(self.conn, resolved.fragments)
+        assert resolved.people == [now.get(f, 0) for f in resolved.fragments]
+        return resolved
+
+    def _refold(self, device_id: int) -> None:
+        key = self.keys()[device_id]
+        for f in self.facts:
+            if f.home == key:
+                self.places[f.pos] = self.resolver.fragment_at(self.conn, device_id, f.at_ms)
+
+    def _save(self) -> None:
+        times: dict[int, list[int]] = defaultdict(list)
+        for f in self.facts:
+            times[self.places[f.pos]].append(f.at_ms)
+        self.conn.execute("UPDATE fragment SET events = 0, last_seen_ms = NULL")
+        for fragment, found in times.items():
+            self.conn.execute(
+                "UPDATE fragment SET events = %s, last_seen_ms = %s WHERE id = %s",
+                (len(found), max(found), fragment),
+            )
+
+    # ── what the tables say ────────────────────────────────────────────────────────────────────
+
+    def keys(self) -> dict[int, Identifier]:
+        rows = self.conn.execute("SELECT id, namespace, value FROM identifier")
+        return {i: Identifier(namespace, value) for i, namespace, value in rows}
+
+    def live(self) -> dict[int, frozenset[int]]:
+        rows = self.conn.execute(
+            "SELECT person_id, array_agg(id) FROM fragment WHERE person_id <> 0 GROUP BY 1"
+        )
+        return {person: frozenset(ids) for person, ids in rows}
+
+    def spots(self) -> dict[int, Key]:
+        rows = self.conn.execute("SELECT id, identifier_id, chapter_ms FROM fragment")
+        keys = self.keys()
+        return {i: (keys[identifier], start) for i, identifier, start in rows}
+
+    def people(self) -> set[frozenset[Key]]:
+        spots = self.spots()
+        return {frozenset(spots[f] for f in found) for found in self.live().values()}
+
+    def person(self, text: str) -> int:
+        namespace, value = text.split(":", 1)
+        found = identity.person_of(self.conn, SYSTEM, namespace, value)
+        assert found is not None
+        return found
+
+    def check(self) -> None:
+        """Hold the tables against the naive model of all facts fed so far."""
+        truth = Truth(self.facts)
+        assert self.people() == truth.people()
+        spots = self.spots()
+        for f in self.facts:
+            assert spots[self.places[f.pos]] == truth.place_of(f)
+

@@ -1,0 +1,1 @@
+"""Whole journeys: a real server, real clients, a real browser."""
