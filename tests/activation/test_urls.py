@@ -36,7 +36,7 @@ def test_what_is_no_address_is_named_with_its_remedy(url: object) -> None:
     [
         "127.0.0.1", "10.1.2.3", "192.168.0.9", "172.16.4.4", "169.254.169.254", "0.0.0.0",
         "100.64.0.1", "224.0.0.1", "255.255.255.255", "[::1]", "[fe80::1]", "[fd00::1]", "[::]",
-        "[::ffff:127.0.0.1]", "[2002:7f00:1::]", "[64:ff9b::7f00:1]", "localhost",
+        "[::ffff:127.0.0.1]", "[2002:7f00:1::]", "[64:ff9b::7f00:1]",
     ],
 )  # fmt: skip
 def test_private_addresses_pass_only_where_they_are_allowed(host: str) -> None:
@@ -51,7 +51,8 @@ def test_every_private_address_is_private_however_it_is_wrapped(address: object)
 
 
 def test_names_are_looked_at_when_they_are_resolved() -> None:
-    assert not urls.is_private("intranet.example.com")
+    assert not urls.is_private("localhost")
+    assert urls.faults_of("http://localhost/", private_allowed=False) == []
 
 
 @given(st.text(max_size=60))

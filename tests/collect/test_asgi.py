@@ -59,7 +59,11 @@ def test_the_row_says_whose_it_is_and_when_it_came(
     shared_server: Running, shared_conn: storage.Connection, source: sources.Source
 ) -> None:
     before = clock.now_ms()
-    batch = {"batch": [EVENT, EVENT], "sentAt": "2026-11-23T20:00:00Z", "context": {"ip": "1.1.1.1"}}
+    batch = {
+        "batch": [EVENT, EVENT],
+        "sentAt": "2026-11-23T20:00:00Z",
+        "context": {"ip": "1.1.1.1"},
+    }
     shared_server.send("/v1/batch", {**batch, "writeKey": source.write_key})
     ((row, envelope, items),) = rows_of(shared_conn, source)
     assert (row.source_id, row.category, row.items) == (source.id, "product", 2)
@@ -102,7 +106,9 @@ def test_the_first_place_that_has_a_key_decides(
     for first, second in zip(order, order[1:-1], strict=False):
         a, b = PLACES[first]("wk_wrong"), PLACES[second](source.write_key)
         query, body, headers = a[0] or b[0], {**b[1], **a[1]}, {**b[2], **a[2]}
-        answer = shared_server.send("/v1/batch" + query, {"batch": [EVENT], **body}, headers=headers)
+        answer = shared_server.send(
+            "/v1/batch" + query, {"batch": [EVENT], **body}, headers=headers
+        )
         assert answer.status == 401, (first, second)
 
 
@@ -168,9 +174,7 @@ def test_an_empty_batch_is_taken_and_nothing_is_stored(
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD"])
-def test_another_method_is_405_with_the_right_one(
-    shared_server: Running, method: str
-) -> None:
+def test_another_method_is_405_with_the_right_one(shared_server: Running, method: str) -> None:
     answer = shared_server.send("/v1/track", b"", method=method)
     assert answer.status == 405
     assert "POST" in answer.headers["allow"]
@@ -287,9 +291,7 @@ def test_settings_send_the_sdk_back_to_us(shared_server: Running, source: source
     assert shared_server.send("/v1/projects/wk_wrong/settings", method="GET").status == 404
 
 
-def test_settings_name_the_public_address(
-    database: str, conn: storage.Connection
-) -> None:
+def test_settings_name_the_public_address(database: str, conn: storage.Connection) -> None:
     made = harness.make_source(conn)
     with harness.running(database, Settings(public_url="https://cdp.example.com/in/")) as server:
         told = server.send(f"/v1/projects/{made.write_key}/settings", method="GET").json()

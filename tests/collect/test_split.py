@@ -12,8 +12,10 @@ from onefold.collect import split
 leaves = st.none() | st.booleans() | st.integers() | st.text(alphabet='a"\\{}[],: \n\u00e9')
 values = st.recursive(
     leaves,
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.text(alphabet='k"\\{,', max_size=4), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(alphabet='k"\\{,', max_size=4), inner, max_size=4)
+    ),
     max_leaves=20,
 )
 styles = st.sampled_from([{}, {"indent": 1}, {"ensure_ascii": False}, {"separators": (",", ":")}])

@@ -26,7 +26,7 @@ EXPORTERS = {
 TRIALS = {"audience": "trials", "of": "person", "where": {"trait": "plan", "is": "trial"}}
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The worker died here."""
 
 

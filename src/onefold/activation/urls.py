@@ -28,7 +28,7 @@ def faults_of(url: object, *, private_allowed: bool) -> list[errors.Fault]:
                 "Leave them out: requests are signed, and receivers check the signature.",
             )
         ]
-    if not private_allowed and (host == "localhost" or is_private(host)):
+    if not private_allowed and is_private(host):
         return [
             errors.Fault(
                 "url",

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from litestar import get, patch, post
-from litestar.params import Parameter
+from litestar.params import PathParameter
 
 from onefold import crm, record
 from onefold.api import door, records
@@ -12,7 +12,7 @@ from onefold.api.records import Body, IfMatch
 from onefold.kernel import ids
 from onefold.record import model
 
-Ref = Annotated[str, Parameter(description="`acc_3`, or a percent-encoded `account_id:acme`.")]
+Ref = Annotated[str, PathParameter(description="`acc_3`, or a percent-encoded `account_id:acme`.")]
 _RECORDS = {"records": crm.accounts}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from litestar import Request
+from litestar.di import NamedDependency
 
 from onefold.kernel import clock, errors
 from onefold.kernel.viewer import Viewer
@@ -12,7 +13,7 @@ from onefold.record.connections import Connections
 from onefold.storage import Connection
 
 
-class Call:
+class OneCall:
     """One request as handlers see it. `with call.open() as conn:` is one transaction."""
 
     __slots__ = ("_connections", "now_ms", "viewer")
@@ -27,9 +28,12 @@ class Call:
         return self._connections.open()
 
 
-def provide(request: Request[Any, Any, Any]) -> Call:
+Call = NamedDependency[OneCall]
+
+
+def provide(request: Request[Any, Any, Any]) -> OneCall:
     """The `Call` of a request that `door.admit` has let in."""
-    return Call(request.user, clock.now_ms(), request.app.state.connections)
+    return OneCall(request.user, clock.now_ms(), request.app.state.connections)
 
 
 def path_text(text: str) -> str:

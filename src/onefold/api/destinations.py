@@ -36,10 +36,9 @@ class DestinationChange(msgspec.Struct, forbid_unknown_fields=True):
     expected_version: int | UnsetType | None = UNSET
 
 
-class MadeDestination(msgspec.Struct, frozen=True):
+class MadeDestination(activation.Destination, frozen=True):
     """A new destination with its signing secret, which is not shown again."""
 
-    destination: activation.Destination
     secret: str
 
 
@@ -62,7 +61,7 @@ def create_destination(call: Call, data: NewDestination, request: AnyRequest) ->
             call.now_ms,
             private_allowed=_private_allowed(request),
         )
-    return MadeDestination(made, secret)
+    return MadeDestination(**msgspec.structs.asdict(made), secret=secret)
 
 
 @patch("/destinations/{destination_id:str}", opt=door.ADMIN, sync_to_thread=True)

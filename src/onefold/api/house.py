@@ -51,10 +51,9 @@ class Key(msgspec.Struct, frozen=True):
     revoked_at: str | None
 
 
-class MadeKey(msgspec.Struct, frozen=True):
+class MadeKey(Key, frozen=True):
     """A new key; `secret` is what to send, and is not shown again."""
 
-    key: Key
     secret: str
 
 
@@ -70,7 +69,7 @@ def get_me(call: Call) -> Me:
 def list_users(call: Call) -> Listed[crm.User]:
     """List users: those who log in, and own records."""
     with call.open() as conn:
-        items = crm.users.find(conn, call.viewer)
+        items = crm.users.list_all(conn, call.viewer)
     return Listed(items, len(items))
 
 
@@ -102,7 +101,7 @@ def create_key(call: Call, data: NewKey) -> MadeKey:
     """Create an API key; the key itself is in the answer, and never again."""
     with call.open() as conn:
         row, secret = record.create_key(conn, call.viewer, data.name, data.role)
-    return MadeKey(_shown(row), secret)
+    return MadeKey(**msgspec.structs.asdict(_shown(row)), secret=secret)
 
 
 @delete("/keys/{key_id:str}", opt=door.ADMIN, sync_to_thread=True, status_code=200)

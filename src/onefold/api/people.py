@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import PathParameter
 
 from onefold import record
 from onefold.api import door
@@ -12,7 +12,7 @@ from onefold.record import model
 
 Ref = Annotated[
     str,
-    Parameter(description="`per_12`, or a percent-encoded `namespace:value`: `user_id:org%2F42`."),
+    PathParameter(description="`per_12`, or a percent-encoded `namespace:value`: `user_id:org%2F42`."),
 ]
 
 

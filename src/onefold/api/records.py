@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 from litestar.datastructures import MultiDict
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 
 from onefold.api.call import Call, expected_version
 from onefold.api.pages import Listed
@@ -19,7 +19,7 @@ Body = dict[str, Any]
 Query = MultiDict[Any]
 IfMatch = Annotated[
     str | None,
-    Parameter(header="If-Match", required=False, description="The version you read."),
+    HeaderParameter(name="If-Match", description="The version you read."),
 ]
 _PAGING = ("q", "sort", "cursor", "limit")
 

@@ -144,3 +144,11 @@ password_chars_min = 10
 usage_history_days = 90  # complete days that an evaluation looks back on
 signal_people_max = 5  # people named on a signal
 signal_features_max = 3  # events named on a signal
+
+# pages
+live_clients_max = 64  # event streams watched at once in one process
+live_queue_max = 32  # messages kept for a watcher that does not keep up
+live_items_max = 40  # items of one tick that are shown; the rest is counted
+live_rows_max = 200  # log rows read in one tick
+live_poll_ms = 300
+live_beat_s = 15  # a comment when nothing happens, so that proxies keep the stream open

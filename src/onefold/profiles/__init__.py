@@ -5,6 +5,7 @@ from onefold.profiles.model import PersonView, State, TimelineFact, Trait
 from onefold.profiles.reads import (
     account,
     account_timeline,
+    names_of,
     person,
     timeline,
     timeline_fact,
@@ -13,5 +14,5 @@ from onefold.profiles.reads import (
 
 __all__ = [
     "PersonView", "State", "TimelineFact", "Trait", "account", "account_timeline", "dirty", "fold",
-    "merge", "person", "store", "timeline", "timeline_fact", "usage_by_day",
+    "merge", "names_of", "person", "store", "timeline", "timeline_fact", "usage_by_day",
 ]  # fmt: skip

@@ -24,6 +24,7 @@ CHUNKS_OF = """
 SELECT positions FROM fact_chunk WHERE fragment_id = ANY(%s) AND first_ms <= %s
 ORDER BY last_ms DESC
 """
+NAMES_OF_PEOPLE = "SELECT id, name, email FROM person WHERE id = ANY(%s)"
 FRAGMENTS_OF_ACCOUNT = """
 SELECT f.id FROM person_account p JOIN fragment f ON f.person_id = p.person_id
 WHERE p.account_id = %s
@@ -70,6 +71,13 @@ def account(conn: Connection, viewer: Viewer, account_id: int) -> model.PersonVi
 def _view(conn: Connection, states: Sequence[model.State]) -> model.PersonView:
     ids = sorted({name_id for state in states for name_id in state.names})
     return merge.view(states, dict(conn.execute(NAMES_OF, (ids,)).fetchall()))
+
+
+def names_of(conn: Connection, viewer: Viewer, person_ids: Sequence[int]) -> dict[int, str]:
+    """What to call people: the name, else the e-mail address; those without either are left out."""
+    viewer.must_read()
+    rows = conn.execute(NAMES_OF_PEOPLE, (list(person_ids),))
+    return {i: name or email for i, name, email in rows if name or email}
 
 
 def timeline(

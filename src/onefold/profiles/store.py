@@ -23,12 +23,13 @@ CHUNKS = """
 INSERT INTO fact_chunk (fragment_id, first_ms, last_ms, first_pos, positions)
 SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[])
 """
-DROP_CHUNKS = "DELETE FROM fact_chunk WHERE fragment_id = ANY(%s) RETURNING positions"
+DROP_CHUNKS = "DELETE FROM fact_chunk WHERE fragment_id = ANY(%s)"
 USAGE = """
 INSERT INTO usage (fragment_id, account_id, day, name_id, n)
 SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::bigint[])
 ON CONFLICT (fragment_id, account_id, day, name_id) DO UPDATE SET n = usage.n + excluded.n
 """
+POSITIONS = "SELECT positions FROM fact_chunk WHERE fragment_id = ANY(%s)"
 DROP_USAGE = "DELETE FROM usage WHERE fragment_id = ANY(%s)"
 NAMES = "SELECT id, name FROM event_name"
 ADD_NAMES = "INSERT INTO event_name (id, name) SELECT * FROM unnest(%s::int[], %s::text[])"
@@ -155,11 +156,18 @@ def unpack_pairs(data: bytes) -> list[tuple[int, int]]:
     ]
 
 
-def drop_history(conn: Connection, fragment_ids: Sequence[int]) -> list[int]:
-    """Forget fragments' chunks and usage before they are folded again; the chunks' positions."""
+def positions_of(conn: Connection, fragment_ids: Sequence[int]) -> list[int]:
+    """The positions of all facts of fragments, in order."""
+    found = [pos for s in load_states(conn, fragment_ids).values() for pos in s.tail[1::2]]
+    rows = conn.execute(POSITIONS, (list(fragment_ids),), binary=True)
+    found += [pos for (packed,) in rows for _, pos in unpack_pairs(packed)]
+    return sorted(found)
+
+
+def drop_history(conn: Connection, fragment_ids: Sequence[int]) -> None:
+    """Forget fragments' chunks and usage before they are folded again."""
     conn.execute(DROP_USAGE, (list(fragment_ids),))
-    rows = conn.execute(DROP_CHUNKS, (list(fragment_ids),), binary=True)
-    return [pos for (packed,) in rows for _, pos in unpack_pairs(packed)]
+    conn.execute(DROP_CHUNKS, (list(fragment_ids),))
 
 
 def add_usage(conn: Connection, usage: Mapping[UsageKey, int]) -> None:

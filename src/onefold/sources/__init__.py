@@ -6,6 +6,7 @@ refused, and why, stays listed per source until it is replayed.
 
 from onefold.sources.model import CATEGORIES, LedgerHour, Source, slug
 from onefold.sources.store import (
+    backfilling,
     by_write_key,
     create,
     get,
@@ -19,6 +20,6 @@ from onefold.sources.store import (
 list = list_all  # noqa: A001 - `sources.list(...)` reads best at the caller
 
 __all__ = [
-    "CATEGORIES", "LedgerHour", "Source", "by_write_key", "create", "get", "ledger", "list",
+    "CATEGORIES", "LedgerHour", "Source", "backfilling", "by_write_key", "create", "get", "ledger", "list",
     "list_all", "refused", "set_backfill", "set_enabled", "slug",
 ]  # fmt: skip

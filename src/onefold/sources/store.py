@@ -37,6 +37,7 @@ SELECT hour_ms, received, processed, duplicate, refused FROM ledger
 WHERE source_id = %s AND hour_ms >= %s ORDER BY hour_ms DESC LIMIT %s
 """
 _POS_MAX = 2**63 - 1
+BACKFILLING = "SELECT EXISTS (SELECT FROM source WHERE backfill)"
 
 
 def create(conn: Connection, viewer: Viewer, name: str, category: str = "product") -> Source:
@@ -87,6 +88,12 @@ def set_backfill(conn: Connection, viewer: Viewer, source_id: int, backfill: boo
     """Say that its history is being loaded: signals wait until it is set back."""
     viewer.must_admin()
     return _one(conn, SET_BACKFILL, (backfill, source_id), source_id)
+
+
+def backfilling(conn: Connection) -> bool:
+    """Is history being loaded from any source? Then signals wait."""
+    row = conn.execute(BACKFILLING).fetchone()
+    return bool(row and row[0])
 
 
 def by_write_key(conn: Connection, write_key: str) -> Source | None:

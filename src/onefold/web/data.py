@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from onefold import crm, record, signals
-from onefold.kernel import errors, limits
+from onefold import audiences, crm, record, signals
+from onefold.kernel import errors, ids, limits
 from onefold.storage import Connection
 from onefold.web import timeline, view
 from onefold.web.door import Ask
@@ -131,3 +131,47 @@ def wrong(error: errors.OnefoldError) -> tuple[errors.Fault, ...]:
     if isinstance(error, errors.Invalid):
         return error.faults
     return (errors.Fault("", str(error)),)
+
+
+def audiences_of(conn: Connection, ask: Ask, refs: Sequence[str]) -> dict[str, list[str]]:
+    """Names of the audiences that people on a page are in, by the person's id."""
+    numbers = {ids.parse_id("per", ref): ref for ref in refs}
+    names = {a.id: a.name for a in audiences.list_all(conn, ask.viewer)}
+    found = audiences.current(conn, "person", list(numbers))
+    return {
+        numbers[number]: sorted(names[a] for a in memberships if a in names)
+        for number, memberships in found.items()
+    }
+
+
+def audience_history(
+    conn: Connection, ask: Ask, kind: Any, entity_id: int, key: str
+) -> list[audiences.Entry]:
+    """What happened between an entity and one audience, newest first."""
+    return [e for e in audiences.history(conn, ask.viewer, kind, entity_id) if e.key == key]
+
+
+def signal_row(signal: Any) -> dict[str, Any]:
+    """A signal as the pages show it: a headline, sentences, people, the days it is about."""
+    row: dict[str, Any] = builtins(signal)
+    evidence = row.get("evidence") or {}
+    sentences = [str(r.get("text", r)) if isinstance(r, dict) else str(r) for r in evidence.get("reasons", ())]
+    row["sentences"] = sentences
+    row["headline"] = sentences[0] if sentences else view.words(str(row["kind"]))
+    row["people"] = evidence.get("people", [])
+    row["span"] = None
+    return row
+
+
+def signals_of_owner(conn: Connection, ask: Ask, rows: int) -> list[dict[str, Any]]:
+    """Open signals of the accounts that the viewer owns."""
+    if not ask.user_id:
+        return []
+    page = signals.find(conn, ask.viewer, status="open", owner_id=ask.user_id, limit=rows)
+    return [signal_row(s) for s in page.rows]
+
+
+def measures(health: Any) -> list[dict[str, str]]:
+    """The lines under a health score."""
+    found = (health or {}).get("measures") or (health or {}).get("reasons") or []
+    return [{"text": str(m.get("text") or m.get("name") or "")} for m in found if isinstance(m, dict)]

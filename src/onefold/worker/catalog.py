@@ -5,7 +5,7 @@ share as well; one that only people's definitions read is not.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -22,7 +22,7 @@ class Live(msgspec.Struct, frozen=True):
     id: int
     key: str
     name: str
-    of: str
+    of: Literal["person", "account"]
     definition: audiences.Definition
     evaluate: Callable[[Any, int], tuple[bool, int | None]]
     needs_crm: bool
@@ -88,6 +88,11 @@ class Catalog:
             for shared in (False, True)
             if by & (self.accounts if shared else self.people)
         ]
+
+    def holds(self, leaf_key: str, pos: int) -> bool:
+        """Is a fact of an earlier batch in the leaf already, live or by the backfill so far?"""
+        leaf = self.leaves[leaf_key]
+        return leaf.live_pos is not None and (pos > leaf.live_pos or pos <= leaf.filled_pos)
 
     def size_of(self, leaf_key: str) -> int:
         """The bucket size of a leaf; 1 for a leaf without a window, whose one bucket is 0."""

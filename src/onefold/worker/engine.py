@@ -105,7 +105,7 @@ class Engine:
             self.ingest.apply(self.conn, batch, self.catalog, now_ms)
             self.conn.commit()
         self.ingest.committed(batch)
-        metrics.events.inc(len(batch.facts))
+        metrics.events.inc(len(batch.fresh))
         metrics.refused.inc(len(batch.refusals))
 
     def _one_by_one(self, rows: list[log.Row], now_ms: int) -> None:
@@ -113,7 +113,7 @@ class Engine:
         for row in rows:
             batch = self.ingest.read([row])
             good: list[facts.Fact] = []
-            for fact in batch.facts:
+            for fact in batch.fresh:
                 reason = self._fails(fact, now_ms)
                 if reason is None:
                     good.append(fact)
@@ -123,7 +123,7 @@ class Engine:
                 batch.ledger[key][3] += 1
                 batch.skipped.append(fact.pos)
                 batch.refusals.append(self._refusal(fact, reason))
-            batch.facts = good
+            batch.fresh = good
             self.ingest.apply(self.conn, batch, self.catalog, now_ms)
             self.conn.commit()
             self.ingest.committed(batch)
@@ -132,7 +132,7 @@ class Engine:
         """Try one fact alone and take it back; what it raised, or None."""
         rows = log.fetch(self.conn, [fact.pos])
         alone = self.ingest.read([rows[fact.pos][0]])
-        alone.facts, alone.refusals, alone.skipped, alone.ledger = [fact], [], [], {}
+        alone.fresh, alone.refusals, alone.skipped, alone.ledger = [fact], [], [], {}
         reason = None
         try:
             self.ingest.apply(self.conn, alone, self.catalog, now_ms)

@@ -26,6 +26,8 @@ class Folder:
         marks: dirty.Marks,
         usage: dict[profiles.store.UsageKey, int],
         own: dict[str, int],
+        *,
+        again: bool = False,
     ) -> None:
         self.catalog = catalog
         self.states = states
@@ -34,9 +36,10 @@ class Folder:
         self.marks = marks
         self.usage = usage
         self.own = own
+        self.again = again
         self._account_traits: dict[str, None] = {}
 
-    def fold(self, fact: facts.Fact, fragment: int, person: int, seen: Sequence[int]) -> None:
+    def take(self, fact: facts.Fact, fragment: int, person: int, seen: Sequence[int]) -> None:
         """One fact into its fragment, and whom that touches onto the marks."""
         state = self.states[fragment]
         before = state.last_ms // _SEEN_STEP_MS if state.events else -1
@@ -54,7 +57,7 @@ class Folder:
             if names:
                 flags |= dirty.VIEW
                 definitions |= self.catalog.touched_by_traits(names, "person")
-        for key in fold.fold_leaves(state, fact, self.catalog.folds(fact.name)):
+        for key in fold.fold_leaves(state, fact, self._leaves(fact)):
             definitions |= self.catalog.touched_by_leaf(key)
         if fact.account and fact.kind == "group":
             self._fold_group(fact, fact.account)
@@ -62,6 +65,13 @@ class Folder:
             flags |= self._count(fact, fragment, name_id)
         if flags or definitions:
             self.marks.add(dirty.PERSON, person, flags, definitions)
+
+    def _leaves(self, fact: facts.Fact) -> Sequence[fold.LeafFold]:
+        """The leaves that take the fact now; a refold leaves to a backfill what it will still add."""
+        leaves = self.catalog.folds(fact.name)
+        if not self.again or not leaves:
+            return leaves
+        return [leaf for leaf in leaves if self.catalog.holds(leaf.key, fact.pos)]
 
     def _count(self, fact: facts.Fact, fragment: int, name_id: int) -> int:
         """Usage of the product; what our CRM did is no usage, but may be read by definitions."""

@@ -28,7 +28,7 @@ class Batch(msgspec.Struct):
     last_seq: int
     rows: int
     received_ms: int
-    facts: list[facts.Fact]
+    fresh: list[facts.Fact]
     keys: list[bytes]
     skipped: list[int]
     refusals: list[facts.Refusal]
@@ -83,7 +83,7 @@ class Ingest:
                 batch.skipped.append(fact.pos)
                 counts[2] += 1
             else:
-                batch.facts.append(fact)
+                batch.fresh.append(fact)
                 counts[1] += 1
         return batch
 
@@ -96,17 +96,17 @@ class Ingest:
 
     def apply(self, conn: Connection, batch: Batch, catalog: Catalog, now_ms: int) -> None:
         """Fold the batch and write everything it changed. The caller commits."""
-        resolved = self.resolver.resolve(conn, batch.facts)
-        own = self._account_fragments(conn, batch.facts)
+        resolved = self.resolver.resolve(conn, batch.fresh)
+        own = self._account_fragments(conn, batch.fresh)
         states = self.cache.load_states(conn, {*resolved.fragments, *own.values()})
-        self._name(conn, batch.facts)
+        self._name(conn, batch.fresh)
         marks = dirty.Marks()
         usage: dict[profiles.store.UsageKey, int] = defaultdict(int)
         folder = Folder(catalog, states, self.names, self.accounts, marks, usage, own)
         for fact, fragment, person, seen in zip(
-            batch.facts, resolved.fragments, resolved.people, resolved.seen, strict=True
+            batch.fresh, resolved.fragments, resolved.people, resolved.seen, strict=True
         ):
-            folder.fold(fact, fragment, person, seen)
+            folder.take(fact, fragment, person, seen)
         crm.apply_account_traits(conn, folder.account_traits(self.accounts))
         changed = {i: states[i] for i in {*resolved.fragments, *own.values()}}
         profiles.store.save_states(conn, changed)
@@ -180,12 +180,12 @@ class Ingest:
         profiles.store.drop_history(conn, fragment_ids)
         states = {i: profiles.State() for i in fragment_ids}
         usage: dict[profiles.store.UsageKey, int] = defaultdict(int)
-        folder = Folder(catalog, states, self.names, self.accounts, marks, usage, {})
+        folder = Folder(catalog, states, self.names, self.accounts, marks, usage, {}, again=True)
         people = identity.people_of(conn, fragment_ids)
         for fact in _admitted(log.fetch(conn, positions)):
             fragment = self.resolver.fragment_at(conn, device_id, fact.at_ms)
             seen = self.resolver.seen_on(conn, fact)
-            folder.fold(fact, fragment, people[fragment], seen)
+            folder.take(fact, fragment, people[fragment], seen)
         for i, state in states.items():
             self.cache.states.put(i, state)
         profiles.store.save_states(conn, states)

@@ -1,0 +1,209 @@
+"""Audiences: who is in, why, what changed; definitions written as YAML with every fault shown."""
+
+from typing import Any
+
+import yaml
+from litestar import get, post
+
+from onefold import audiences, record
+from onefold.kernel import clock, errors, ids
+from onefold.storage import Connection
+from onefold.web import data, definition, door, edits, store
+
+_EXAMPLE = """\
+audience: export_launch
+name: Export launch
+feature: exports          # a campaign about this feature: an open ticket tagged so takes people out
+of: person
+where:
+  all:
+    - trait: plan
+      is: trial
+    - count: {event: Report Exported, within: 7d}
+      less_than: 3
+"""
+
+
+@get("/audiences", sync_to_thread=True)
+def audiences_list(request: door.AnyRequest) -> door.Page:
+    """Every audience with its size."""
+    ask = door.ask_of(request)
+    with ask.open() as conn:
+        rows = [_row(a) for a in audiences.list_all(conn, ask.viewer) if a.status != "deleted"]
+        return door.page(
+            ask, "audiences.html", title="Audiences", rows=rows, counts=data.counts(conn, ask)
+        )
+
+
+def _row(found: audiences.Audience) -> dict[str, Any]:
+    names = ("key", "name", "of", "feature", "status", "version", "definition", "id")
+    row = {name: getattr(found, name) for name in names}
+    return {
+        **row, "size": found.members or 0, "created_at": found.created_ms, "updated_at": found.updated_ms
+    }  # fmt: skip
+
+
+@get("/audiences/{key:str}", sync_to_thread=True)
+def audience_page(request: door.AnyRequest, key: str) -> door.Page:
+    """An audience: definition at the left, members or changes in the centre."""
+    ask = door.ask_of(request)
+    tab = "changes" if ask.query.get("tab") == "changes" else "members"
+    with ask.open() as conn:
+        found = audiences.get(conn, ask.viewer, key)
+        prefix = "per" if found.of == "person" else "acc"
+        values: dict[str, Any] = {"members": [], "changes": [], "next": None}
+        if tab == "changes":
+            rows = store.audience_changes(conn, ask.viewer, found.id)
+            values["changes"] = [_change(r, prefix) for r in rows]
+        else:
+            values |= _members(ask, conn, found, prefix)
+        return door.page(
+            ask, "audience.html", a=_row(found), tab=tab, size=found.members or 0,
+            tree=definition.tree, yaml=written(found), counts=data.counts(conn, ask), **values,
+        )  # fmt: skip
+
+
+def _members(
+    ask: door.Ask, conn: Connection, found: audiences.Audience, prefix: str
+) -> dict[str, Any]:
+    read: Any = record.list_people if found.of == "person" else record.list_accounts
+    page = read(conn, ask.viewer, audience=found.key, cursor=ask.query.get("cursor") or None)
+    numbers = [ids.parse_id(prefix, row["id"]) for row in page["items"]]
+    since = audiences.current(conn, found.of, numbers)
+    members = [
+        {
+            "id": row["id"],
+            "name": row["name"] or row.get("email") or "",
+            "since": since.get(number, {}).get(found.id),
+        }
+        for number, row in zip(numbers, page["items"], strict=True)
+    ]
+    return {"members": members, "next": page["next"]}
+
+
+def _change(row: dict[str, Any], prefix: str) -> dict[str, Any]:
+    return {
+        "id": f"{prefix}_{row['entity_id']}", "name": row["name"] or "", "entered": row["entered"],
+        "at": row["at_ms"], "why_text": "; ".join(_whys(row["why"])),
+    }  # fmt: skip
+
+
+def _whys(why: Any) -> list[str]:
+    return [str(w.get("text", "")) for w in why or () if isinstance(w, dict) and w.get("text")]
+
+
+def written(found: audiences.Audience) -> str:
+    """The definition as YAML, as the editor takes it back."""
+    head: dict[str, Any] = {"audience": found.key, "name": found.name}
+    if found.feature:
+        head["feature"] = found.feature
+    body = {k: v for k, v in found.source.items() if k not in head}
+    return yaml.safe_dump({**head, **body}, sort_keys=False, allow_unicode=True, width=80)
+
+
+@get("/audiences/{key:str}/why", sync_to_thread=True)
+def audience_why(request: door.AnyRequest, key: str) -> door.Page:
+    """Why somebody is in it: the reasons written when they entered."""
+    ask = door.ask_of(request)
+    ref = ask.query.get("id", "")
+    with ask.open() as conn:
+        found = audiences.get(conn, ask.viewer, key)
+        if found.of == "person":
+            number = record.resolve_person(conn, ask.viewer, ref)
+            name = record.person(conn, ask.viewer, ref)["name"]
+        else:
+            number = record.resolve_account(conn, ask.viewer, ref)
+            name = record.account(conn, ask.viewer, ref, ask.now_ms)["name"]
+        entries = data.audience_history(conn, ask, found.of, number, key)
+        last = entries[0] if entries else None
+        lines = _whys(last.why) if last else []
+        if last:
+            verb = "Entered" if last.entered else "Left"
+            when = f"{ask.ago(last.at_ms)}, {clock.iso(last.at_ms)}"
+            lines = [f"{verb} {when}.", *lines]
+        return door.page(
+            ask, "audience_why.html", title="Why", a=found, name=name or ref, lines=lines,
+            none_text="Nothing is written about this.", counts=data.counts(conn, ask),
+        )  # fmt: skip
+
+
+@get("/audiences/new", sync_to_thread=True)
+def audience_new(request: door.AnyRequest) -> door.Page:
+    """The editor, with an example to change."""
+    ask = door.ask_of(request)
+    ask.viewer.must_admin()
+    return _editor(ask, "", _EXAMPLE, ())
+
+
+@get("/audiences/{key:str}/edit", sync_to_thread=True)
+def audience_edit(request: door.AnyRequest, key: str) -> door.Page:
+    """The editor on a definition."""
+    ask = door.ask_of(request)
+    ask.viewer.must_admin()
+    with ask.open() as conn:
+        found = audiences.get(conn, ask.viewer, key)
+    return _editor(ask, key, written(found), (), version=found.version)
+
+
+def _editor(
+    ask: door.Ask, key: str, text: str, faults: Any, status: int = 200, version: Any = ""
+) -> door.Page:
+    where = f"/audiences/{key}" if key else "/audiences"
+    return door.page(
+        ask, "audience_edit.html", status=status, title=f"Edit {key}" if key else "New audience",
+        action=where, back=where, yaml=text, faults=faults, version=version,
+        verb="Save" if key else "Create audience",
+    )  # fmt: skip
+
+
+def split(text: str) -> tuple[str, str, str, dict[str, Any]]:
+    """Key, name, feature and the rest of a definition's text. Raises `Invalid`."""
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        at = f"line {mark.line + 1}" if mark else "text"
+        problem = str(getattr(error, "problem", None) or "is not YAML")
+        raise errors.Invalid(errors.Fault(at, f"{problem}.", "Check the indentation.")) from None
+    if not isinstance(found, dict):
+        raise errors.Invalid(errors.Fault("text", "is not a mapping.", "Start with `of: person`."))
+    rest = {str(k): v for k, v in found.items()}
+    name, feature = str(rest.pop("name", "") or ""), str(rest.pop("feature", "") or "")
+    return str(rest.get("audience") or ""), name, feature, rest
+
+
+@post("/audiences", sync_to_thread=True)
+def audience_create(request: door.AnyRequest) -> door.Page:
+    """Make an audience, or show every fault of its text."""
+    ask = door.ask_of(request)
+    text = ask.form.get("yaml", "").replace("\r\n", "\n")
+    try:
+        key, name, feature, rest = split(text)
+        with ask.open() as conn:
+            made = audiences.create(conn, ask.viewer, key, name or key, rest, feature)
+    except (errors.Invalid, errors.Conflict) as error:
+        return _editor(ask, "", text, data.wrong(error), error.status)
+    return door.go(ask, f"/audiences/{made.key}", {"text": "Audience created"})
+
+
+@post("/audiences/{key:str}", sync_to_thread=True)
+def audience_update(request: door.AnyRequest, key: str) -> door.Page:
+    """Change an audience, or show every fault of its text."""
+    ask = door.ask_of(request)
+    text = ask.form.get("yaml", "").replace("\r\n", "\n")
+    version = edits.version(ask.form)
+    try:
+        _, name, feature, rest = split(text)
+        with ask.open() as conn:
+            made = audiences.update(
+                conn, ask.viewer, key, name=name or None, source=rest, feature=feature, version=version
+            )
+    except (errors.Invalid, errors.Conflict) as error:
+        return _editor(ask, key, text, data.wrong(error), error.status, version)
+    return door.go(ask, f"/audiences/{made.key}", {"text": "Audience saved"})
+
+
+HANDLERS = [
+    audiences_list, audience_new, audience_create, audience_page, audience_why, audience_edit,
+    audience_update,
+]  # fmt: skip

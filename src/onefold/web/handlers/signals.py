@@ -1,0 +1,44 @@
+"""Signals: what changed for which account, the evidence, the task it made."""
+
+from typing import Any
+
+from litestar import get
+
+from onefold import crm, record, signals
+from onefold.web import data, door
+
+
+@get("/signals", sync_to_thread=True)
+def signals_list(request: door.AnyRequest) -> door.Page:
+    """The list; open ones unless another view is asked for."""
+    ask = door.ask_of(request)
+    shown = ask.query.get("view", "")
+    with ask.open() as conn:
+        page = signals.find(
+            conn, ask.viewer, status="resolved" if shown == "resolved" else "open",
+            owner_id=ask.user_id if shown == "mine" else None, cursor=ask.query.get("cursor") or None,
+        )  # fmt: skip
+        rows = [data.signal_row(s) for s in page.rows]
+        return door.page(
+            ask, "signals.html", title="Signals", rows=rows, next=page.next, view=shown,
+            total_text=f"{len(rows)}{'+' if page.next else ''}", counts=data.counts(conn, ask),
+        )  # fmt: skip
+
+
+@get("/signals/{ref:str}", sync_to_thread=True)
+def signal_page(request: door.AnyRequest, ref: str) -> door.Page:
+    """A signal: sentences, the chart they are about, the people, the task."""
+    ask = door.ask_of(request)
+    with ask.open() as conn:
+        found = data.signal_row(signals.get(conn, ask.viewer, ref))
+        account = record.account(conn, ask.viewer, found["account_id"], ask.now_ms)
+        tasks = crm.tasks.find(conn, ask.viewer, {"signal_id": found["id"]}).rows
+        usage = account["usage"][-90:]
+        return door.page(
+            ask, "signal.html", s=found, sentences=found["sentences"], people=found["people"],
+            task=tasks[0] if tasks else None, chart=data.usage_chart(usage, found["span"]),
+            chart_words=data.usage_words(usage), counts=data.counts(conn, ask),
+        )  # fmt: skip
+
+
+HANDLERS: list[Any] = [signals_list, signal_page]

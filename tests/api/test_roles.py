@@ -1,0 +1,62 @@
+"""Every route, walked by everybody: nobody enters without a key or does more than they may."""
+
+import pytest
+
+from onefold import api
+from onefold.kernel.viewer import ROLES
+from tests.api.conftest import KEY, Door
+
+ROUTES = api.routes()
+
+
+def _path(path: str) -> str:
+    """A path with something in each place that leads to no record."""
+    out = path
+    for name in ("ref", "record_id", "source_id", "destination_id", "delivery_id", "key_id"):
+        out = out.replace(f"{{{name}}}", "999999")
+    return out.replace("{key}", "no-such-audience").replace("{signal_id}", "999999")
+
+
+def test_the_walk_knows_every_route() -> None:
+    assert len(ROUTES) > 40
+    assert [r for r in ROUTES if "{" in _path(r[1])] == []
+    open_to_all = [path for _, path, role in ROUTES if role is None]
+    assert open_to_all == ["/api/openapi.json"]
+
+
+@pytest.mark.parametrize(
+    "key", [None, "Bearer of_wrong", "Basic YTpi", "Bearer", "of_x", "Bearer \xff"]
+)
+def test_without_a_good_key_every_route_is_401(door: Door, key: str | None) -> None:
+    for method, path, role in ROUTES:
+        if role is None:
+            continue
+        headers = {} if key is None else {KEY: key.encode("latin-1")}
+        answer = door(method, _path(path), role=None, headers=headers)
+        assert answer.status_code == 401, (method, path, answer.text)
+        assert answer.json()["error"]["code"] == "not_signed_in"
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_route_lets_in_its_role_and_higher_ones_only(door: Door, role: str) -> None:
+    for method, path, least in ROUTES:
+        answer = door(method, _path(path), role=role)
+        allowed = least is None or ROLES.index(role) >= ROLES.index(least)  # type: ignore[arg-type]
+        assert (answer.status_code == 403) is not allowed, (method, path, role, answer.text)
+        assert answer.status_code != 401
+        assert answer.status_code < 500, (method, path, answer.text)
+
+
+def test_reading_needs_no_more_than_reader_and_changing_never_less_than_member() -> None:
+    for method, path, role in ROUTES:
+        if path.startswith("/api/keys") or role is None:
+            continue
+        assert (role == "reader") is (method == "GET"), (method, path, role)
+
+
+def test_admins_alone_change_sources_destinations_users_keys_and_definitions() -> None:
+    rooms = ("sources", "destinations", "deliveries", "users", "keys", "audiences")
+    for method, path, role in ROUTES:
+        if method != "GET" and path.split("/")[2] in rooms:
+            assert role == "admin", (method, path, role)
