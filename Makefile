@@ -14,7 +14,7 @@ demo: setup  ## Start Onefold with a simulated company in it (Ctrl-C stops it)
 	@$(BIN)/onefold demo
 
 test: setup check  ## Everything but the slow tests; what CI runs (≤ 12 minutes on two cores)
-	@$(PYTHON) tools/chromium.py && without= || { [ $$? = 3 ] && without=" and not browser"; }; \
+	@$(PYTHON) tools/chromium.py; case $$? in 0) ;; 3) without=" and not browser" ;; *) exit 1 ;; esac; \
 	$(PYTEST) -m "not slow$$without"
 
 test-all: setup check  ## Everything, on the embedded PostgreSQL and on PostgreSQL 15 (≤ 60 minutes)

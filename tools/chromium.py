@@ -3,7 +3,7 @@
     python3 tools/chromium.py
 
 Ends with 0 when there is one. Else it installs Debian's, when it may; when not, it says what to do
-and ends with 3 (browser tests are left out, and said so), or in CI with 1: there nothing is skipped.
+and ends with 3 (browser tests are left out), or in CI with 1: there nothing is skipped.
 """
 
 import os

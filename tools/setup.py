@@ -1,11 +1,11 @@
-"""Make the clone ready to run: .venv from uv.lock, the pages' third-party files from package-lock.json.
+"""Make the clone ready to run, from the lock files of Python's and npm's packages.
 
     python3 tools/setup.py
 
 Works on a Debian machine with Python ≥ 3.11 and nothing else; standard library only. Everything
 goes into the clone: uv into .tools, packages into .venv and frontend/node_modules, the pages' files
-into src/onefold/web/static/vendor. Each step leaves a stamp of what it was made from, so a second run
-with nothing changed ends at once.
+into src/onefold/web/static/vendor. Each step leaves a stamp of what it was made from, so that a
+second run with nothing changed ends at once.
 """
 
 import fcntl
@@ -27,8 +27,9 @@ MODULES = FRONTEND / "node_modules"
 VENDOR = ROOT / "src/onefold/web/static/vendor"
 UV_VERSION = "0.13.9"
 PYTHON_MIN = (3, 11)
+PYTHON = str(getattr(sys, "_base_executable", sys.executable))  # not that of a venv in use
 
-FONTS = ("latin", "latin-ext", "cyrillic", "greek")
+FONT = "inter-{}-wght-normal.woff2"
 FILES = {
     "htmx.org/dist/htmx.min.js": "htmx.min.js",
     "htmx.org/LICENSE": "htmx.LICENSE.txt",
@@ -37,8 +38,8 @@ FILES = {
     "echarts/NOTICE": "echarts.NOTICE.txt",
     "@fontsource-variable/inter/LICENSE": "inter.LICENSE.txt",
 } | {
-    f"@fontsource-variable/inter/files/inter-{part}-wght-normal.woff2": f"inter-{part}-wght-normal.woff2"
-    for part in FONTS
+    f"@fontsource-variable/inter/files/{FONT.format(part)}": FONT.format(part)
+    for part in ("latin", "latin-ext", "cyrillic", "greek")
 }
 
 
@@ -86,7 +87,7 @@ def _uv() -> Path:
     """The pinned uv, in an environment of its own."""
     home = TOOLS / f"uv-{UV_VERSION}"
     uv = home / "bin/uv"
-    if uv.exists() and subprocess.run([uv, "--version"], capture_output=True).returncode == 0:
+    if uv.exists():
         return uv
     debian.say(f"uv {UV_VERSION} → .tools …")
     try:
@@ -100,9 +101,12 @@ def _uv() -> Path:
                 f"Run this, then again what you ran:\n\n{debian.how_to(package)}\n"
             ) from None
     shutil.rmtree(home, ignore_errors=True)
-    _run([sys.executable, "-m", "venv", str(home)], ROOT)
-    pip = [str(home / "bin/python"), "-m", "pip", "install", "--quiet", f"uv=={UV_VERSION}"]
+    new = TOOLS / "uv.new"
+    shutil.rmtree(new, ignore_errors=True)
+    _run([PYTHON, "-m", "venv", str(new)], ROOT)
+    pip = [str(new / "bin/python"), "-m", "pip", "install", "--quiet", f"uv=={UV_VERSION}"]
     _run([*pip, "--disable-pip-version-check"], ROOT)
+    new.rename(home)  # uv's own file does not care where it lies
     return uv
 
 
@@ -112,7 +116,7 @@ def _run(command: list[str], folder: Path) -> None:
         **os.environ,
         "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "UV_PROJECT_ENVIRONMENT": str(VENV),
-        "UV_PYTHON": sys.executable,
+        "UV_PYTHON": PYTHON,
         "UV_PYTHON_DOWNLOADS": "never",
     }
     env.pop("VIRTUAL_ENV", None)
@@ -148,7 +152,7 @@ def _right_python() -> None:
 
 def _digest(inputs: list[Path]) -> str:
     """What a step was made from: files, this script, the interpreter and the clone's place."""
-    digest = hashlib.sha256(f"{ROOT}\0{sys.executable}\0{sys.version}".encode())
+    digest = hashlib.sha256(f"{ROOT}\0{PYTHON}\0{sys.version}".encode())
     for path in [Path(__file__), *inputs]:
         digest.update(path.read_bytes())
     return digest.hexdigest()

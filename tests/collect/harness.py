@@ -49,11 +49,10 @@ class Running:
         self._thread.start()
         assert self._ready.wait(20)
         while True:  # until the port answers
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except ConnectionRefusedError:
-                assert self._thread.is_alive()
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            assert self._thread.is_alive()
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._server.stop)

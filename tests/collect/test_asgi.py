@@ -4,6 +4,7 @@ import base64
 import json
 import socket
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -102,8 +103,7 @@ def test_the_key_is_found_in_each_place(
 def test_the_first_place_that_has_a_key_decides(
     shared_server: Running, source: sources.Source
 ) -> None:
-    order = list(PLACES)
-    for first, second in zip(order, order[1:-1], strict=False):
+    for first, second in pairwise(PLACES):
         a, b = PLACES[first]("wk_wrong"), PLACES[second](source.write_key)
         query, body, headers = a[0] or b[0], {**b[1], **a[1]}, {**b[2], **a[2]}
         answer = shared_server.send(
@@ -220,8 +220,8 @@ def test_a_sender_that_leaves_halfway_stores_nothing(
 ) -> None:
     with socket.create_connection(("127.0.0.1", shared_server.port)) as sender:
         sender.sendall(
-            b"POST /v1/track HTTP/1.1\r\nHost: x\r\nX-Write-Key: %b\r\nContent-Length: 999\r\n\r\n{}"
-            % source.write_key.encode()
+            b"POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n"
+            b"X-Write-Key: %b\r\n\r\n{}" % source.write_key.encode()
         )
     assert shared_server.send("/v1/track", EVENT, key=source.write_key).status == 200
     assert len(rows_of(shared_conn, source)) == 1

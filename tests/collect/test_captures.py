@@ -47,7 +47,7 @@ def test_a_recorded_session_is_taken_whole(
             continue
         assert (answer.status, answer.body) == (200, b'{"success":true}')
         sent = request["json"]
-        expected += sent["batch"] if "batch" in sent else [sent]
+        expected += sent.get("batch", [sent])
     assert expected
     assert harness.items(conn) == expected
 

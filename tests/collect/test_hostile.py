@@ -6,13 +6,14 @@ and the good neighbours of a bad item must become facts.
 
 import gzip
 import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import pytest
 
 from onefold import governance, sources, storage
-from onefold.kernel import clock, facts, limits
+from onefold.kernel import facts, limits
 from tests.collect import harness
 from tests.collect.harness import Running
 
@@ -39,7 +40,7 @@ class Case(NamedTuple):
 
     body: bytes
     status: int
-    items: list[str] = []
+    items: Sequence[str] = ()
     path: str = "/v1/batch"
 
 
@@ -157,7 +158,7 @@ def test_a_hostile_body_gets_its_documented_answer(
     admitted = [one for row, _, _ in stored for one in governance.admit(row)]
     assert len(admitted) == sum(row.items for row, _, _ in stored)
     outcomes = [one.code if isinstance(one, facts.Refusal) else "fact" for one in admitted]
-    assert outcomes == case.items
+    assert outcomes == list(case.items)
 
 
 @pytest.mark.parametrize("bad", [deep(100_000), b'{"type":tru}', b'{"_unparsable":5}', b"null"])
@@ -178,15 +179,14 @@ def test_a_hostile_sender_holds_up_no_other(
     shared_server: Running, shared_conn: storage.Connection, source: sources.Source
 ) -> None:
     """4 MB of brackets are split beside the event loop: others are answered meanwhile."""
-    brackets = b'{"batch":[' + b"[1]," * 900_000 + b"NaN]}"
+    brackets = b'{"batch":[' + b"[1]," * 990_000 + b"NaN]}"
     assert len(brackets) < limits.request_bytes_max
-    with ThreadPoolExecutor(2) as threads:
-        slow = [
-            threads.submit(shared_server.send, "/v1/batch", brackets, key=source.write_key)
-            for _ in range(2)
-        ]
-        began = clock.now_ms()
-        assert shared_server.send("/v1/batch", beside(GOOD), key=source.write_key).status == 200
-        took = clock.now_ms() - began
-        assert [s.result().status for s in slow] == [413, 413]
-    assert took < 5_000
+    key = source.write_key
+    with ThreadPoolExecutor(8) as threads:
+        slow = [threads.submit(shared_server.send, "/v1/b", brackets, key=key) for _ in range(8)]
+        answered = 0
+        while not all(one.done() for one in slow):
+            assert shared_server.send("/v1/batch", beside(GOOD), key=key).status == 200
+            answered += 1
+        assert [one.result().status for one in slow] == [413] * 8
+    assert answered > 1

@@ -31,14 +31,14 @@ def depth_of(value: Any) -> int:
 
 @given(st.lists(values), styles)
 def test_an_array_falls_into_its_items(items: list[Any], style: dict[str, Any]) -> None:
-    found = split.parts(json.dumps(items, **style).encode(), b"[]")
+    found = split.parts(json.dumps(items, **style).encode(), b"[]", 1_000)
     assert found is not None
     assert [json.loads(part) for part in found] == items
 
 
 @given(st.dictionaries(st.text(alphabet='k"\\{,'), values), styles)
 def test_an_object_falls_into_its_members(tree: dict[str, Any], style: dict[str, Any]) -> None:
-    found = split.parts(json.dumps(tree, **style).encode(), b"{}")
+    found = split.parts(json.dumps(tree, **style).encode(), b"{}", 1_000)
     assert found is not None
     members = [split.key_of(part) for part in found]
     assert {json.loads(k): json.loads(v) for k, v in members if k} == tree
@@ -51,7 +51,7 @@ def test_nesting_is_the_depth_of_the_tree(value: Any, style: dict[str, Any]) -> 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_cut_or_declined(data: bytes) -> None:
-    found = split.parts(b"[" + data + b"]", b"[]")
+    found = split.parts(b"[" + data + b"]", b"[]", 1_000)
     if found is not None:
         assert all(found)
         assert b"".join(b"".join(found).split()) in b"".join(data.replace(b",", b"").split()) or (
@@ -64,20 +64,27 @@ def test_any_bytes_are_cut_or_declined(data: bytes) -> None:
     [b"", b"[", b"]", b"{}", b"[]]", b"[[]", b"[1]]", b'["]', b"[,]", b"[1,]", b"[1] x", b"[1][2]"],
 )
 def test_what_is_no_array_is_declined(data: bytes) -> None:
-    assert split.parts(data, b"[]") is None
+    assert split.parts(data, b"[]", 1_000) is None
 
 
 def test_an_escaped_quote_ends_no_string() -> None:
-    assert split.parts(rb'["a\\\"],", 2]', b"[]") == [rb'"a\\\"],"', b"2"]
-    assert split.parts(rb'["a\\", 2]', b"[]") == [rb'"a\\"', b"2"]
+    assert split.parts(rb'["a\\\"],", 2]', b"[]", 1_000) == [rb'"a\\\"],"', b"2"]
+    assert split.parts(rb'["a\\", 2]', b"[]", 1_000) == [rb'"a\\"', b"2"]
 
 
 def test_depth_costs_no_stack() -> None:
     deep = b"[" * 1_000_000 + b"]" * 1_000_000
     assert split.nesting(deep) == 1_000_000
-    assert split.parts(b"[1," + deep + b",2]", b"[]") == [b"1", deep, b"2"]
+    assert split.parts(b"[1," + deep + b",2]", b"[]", 1_000) == [b"1", deep, b"2"]
 
 
 def test_a_key_is_found_whatever_stands_in_it() -> None:
     assert split.key_of(rb' "a\":b" : 1') == (rb'"a\":b"', b"1")
     assert split.key_of(b"a: 1") is None
+
+
+def test_more_parts_than_asked_for_are_only_counted() -> None:
+    assert split.parts(b"[1,2,3]", b"[]", 3) == [b"1", b"2", b"3"]
+    with pytest.raises(split.TooManyParts) as caught:
+        split.parts(b"[1,2,3,4]", b"[]", 3)
+    assert caught.value.n == 4

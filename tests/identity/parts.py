@@ -135,11 +135,18 @@ class Worker:
                 self._refold(device)
             self._save()
         after = self.live()
+        for key, spot in self._users(before).items():
+            assert self._users(after)[key] == spot, "a user_id's person id never changes"
         changed = {p for p in before.keys() | after if before.get(p) != after.get(p)}
         assert changed == resolved.regrouped
         now = identity.people_of(self.conn, resolved.fragments)
         assert resolved.people == [now.get(f, 0) for f in resolved.fragments]
         return resolved
+
+    def _users(self, live: dict[int, frozenset[int]]) -> dict[Key, int]:
+        spots = self.spots()
+        found = {spots[f]: person for person, refs in live.items() for f in refs if f in spots}
+        return {key: person for key, person in found.items() if key[0].namespace == "user_id"}
 
     def _refold(self, device_id: int) -> None:
         key = self.keys()[device_id]
@@ -192,4 +199,32 @@ class Worker:
         spots = self.spots()
         for f in self.facts:
             assert spots[self.places[f.pos]] == truth.place_of(f)
+        self._check_links(truth)
+        self._check_ids()
+
+    def _check_links(self, truth: Truth) -> None:
+        """Links hold that connect one person, and only those; reasons are f's."""
+        person = {key: n for n, group in enumerate(truth.people()) for key in group}
+        keys = self.keys()
+        for a, b, why in self.conn.execute("SELECT a, b, suppressed FROM link"):
+            ends = [[k for k in person if k[0] == keys[i]] for i in (a, b)]
+            joined = any(person[x] == person[y] for x in ends[0] for y in ends[1])
+            if why is None:
+                assert joined
+            else:
+                assert why in ("shared_device", "generic") or not joined
+
+    def _check_ids(self) -> None:
+        """Every id ever given leads to a person; the journal's last word is what the tables say."""
+        live = self.live()
+        last: dict[int, frozenset[int]] = {}
+        rows = self.conn.execute("SELECT person_id, members FROM person_journal ORDER BY id")
+        for person, members in rows:
+            last[person] = frozenset(members)
+        for person, members in last.items():
+            assert live.get(person, frozenset()) == members
+            home = identity.follow(self.conn, SYSTEM, person)
+            assert home in live
+            if home != person:
+                assert person in identity.merged_ids(self.conn, SYSTEM, home)
 

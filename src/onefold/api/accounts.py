@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from litestar import get, patch, post
-from litestar.params import PathParameter
+from litestar.params import FromQuery, JSONBody, PathParameter
 
 from onefold import crm, record
 from onefold.api import door, records
@@ -19,13 +19,13 @@ _RECORDS = {"records": crm.accounts}
 @get("/accounts", opt=door.READER, sync_to_thread=True)
 def list_accounts(
     call: Call,
-    q: str = "",
-    audience: str | None = None,
-    owner: str | None = None,
-    risk: str | None = None,
-    sort: str | None = None,
-    cursor: str | None = None,
-    limit: int | None = None,
+    q: FromQuery[str] = "",
+    audience: FromQuery[str | None] = None,
+    owner: FromQuery[str | None] = None,
+    risk: FromQuery[str | None] = None,
+    sort: FromQuery[str | None] = None,
+    cursor: FromQuery[str | None] = None,
+    limit: FromQuery[int | None] = None,
 ) -> model.AccountsPage:
     """List accounts."""
     with call.open() as conn:
@@ -43,7 +43,7 @@ def list_accounts(
 
 
 @post("/accounts", opt=door.MEMBER | _RECORDS, sync_to_thread=True)
-def create_account(call: Call, data: Body) -> crm.Account:
+def create_account(call: Call, data: JSONBody[Body]) -> crm.Account:
     """Create an account."""
     found: crm.Account = records.created(call, crm.accounts, data)
     return found
@@ -57,7 +57,9 @@ def get_account(call: Call, ref: Ref) -> model.Account:
 
 
 @patch("/accounts/{ref:str}", opt=door.MEMBER | _RECORDS, sync_to_thread=True)
-def change_account(call: Call, ref: Ref, data: Body, if_match: IfMatch = None) -> crm.Account:
+def change_account(
+    call: Call, ref: Ref, data: JSONBody[Body], if_match: IfMatch = None
+) -> crm.Account:
     """Change fields of an account; what is set by hand wins over facts."""
     with call.open() as conn:
         record_id = record.resolve_account(conn, call.viewer, path_text(ref))
@@ -69,7 +71,7 @@ def change_account(call: Call, ref: Ref, data: Body, if_match: IfMatch = None) -
 
 @get("/accounts/{ref:str}/timeline", opt=door.READER, sync_to_thread=True)
 def get_account_timeline(
-    call: Call, ref: Ref, before: str | None = None, limit: int | None = None
+    call: Call, ref: Ref, before: FromQuery[str | None] = None, limit: FromQuery[int | None] = None
 ) -> model.Timeline:
     """What happened to an account and its people, newest first."""
     with call.open() as conn:

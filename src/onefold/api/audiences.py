@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import delete, get, patch, post
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import UNSET, UnsetType
 
 from onefold import audiences, record
@@ -63,7 +64,7 @@ def list_audiences(call: Call) -> Listed[Audience]:
 
 
 @post("/audiences", opt=door.ADMIN, sync_to_thread=True)
-def create_audience(call: Call, data: NewAudience) -> Audience:
+def create_audience(call: Call, data: JSONBody[NewAudience]) -> Audience:
     """Create an audience; it is `building` until everyone has been looked at, then `live`."""
     with call.open() as conn:
         made = audiences.create(
@@ -73,7 +74,7 @@ def create_audience(call: Call, data: NewAudience) -> Audience:
 
 
 @get("/audiences/{key:str}", opt=door.READER, sync_to_thread=True)
-def get_audience(call: Call, key: str) -> Audience:
+def get_audience(call: Call, key: FromPath[str]) -> Audience:
     """Get an audience."""
     with call.open() as conn:
         return _shown(audiences.get(conn, call.viewer, path_text(key)))
@@ -81,7 +82,7 @@ def get_audience(call: Call, key: str) -> Audience:
 
 @patch("/audiences/{key:str}", opt=door.ADMIN, sync_to_thread=True)
 def change_audience(
-    call: Call, key: str, data: AudienceChange, if_match: IfMatch = None
+    call: Call, key: FromPath[str], data: JSONBody[AudienceChange], if_match: IfMatch = None
 ) -> Audience:
     """Change an audience; its members stay until a changed definition is built."""
     values: dict[str, Any] = msgspec.to_builtins(data)
@@ -100,7 +101,7 @@ def change_audience(
 
 
 @delete("/audiences/{key:str}", opt=door.ADMIN, sync_to_thread=True)
-def delete_audience(call: Call, key: str) -> None:
+def delete_audience(call: Call, key: FromPath[str]) -> None:
     """Delete an audience; its members leave it."""
     with call.open() as conn:
         audiences.delete(conn, call.viewer, path_text(key))
@@ -108,7 +109,10 @@ def delete_audience(call: Call, key: str) -> None:
 
 @get("/audiences/{key:str}/members", opt=door.READER, sync_to_thread=True)
 def list_members(
-    call: Call, key: str, cursor: str | None = None, limit: int | None = None
+    call: Call,
+    key: FromPath[str],
+    cursor: FromQuery[str | None] = None,
+    limit: FromQuery[int | None] = None,
 ) -> model.MembersPage:
     """List who is in an audience, and since when."""
     with call.open() as conn:

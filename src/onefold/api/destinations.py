@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, get, patch, post
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import UNSET, UnsetType
 
 from onefold import activation
@@ -51,7 +52,9 @@ def list_destinations(call: Call) -> Listed[activation.Destination]:
 
 
 @post("/destinations", opt=door.ADMIN, sync_to_thread=True)
-def create_destination(call: Call, data: NewDestination, request: AnyRequest) -> MadeDestination:
+def create_destination(
+    call: Call, data: JSONBody[NewDestination], request: AnyRequest
+) -> MadeDestination:
     """Create a destination; its signing secret is in the answer, and never again."""
     with call.open() as conn:
         made, secret = activation.create(
@@ -67,8 +70,8 @@ def create_destination(call: Call, data: NewDestination, request: AnyRequest) ->
 @patch("/destinations/{destination_id:str}", opt=door.ADMIN, sync_to_thread=True)
 def change_destination(
     call: Call,
-    destination_id: str,
-    data: DestinationChange,
+    destination_id: FromPath[str],
+    data: JSONBody[DestinationChange],
     request: AnyRequest,
     if_match: IfMatch = None,
 ) -> activation.Destination:
@@ -89,10 +92,10 @@ def change_destination(
 @get("/deliveries", opt=door.READER, sync_to_thread=True)
 def list_deliveries(
     call: Call,
-    destination_id: str | None = None,
-    status: str | None = None,
-    cursor: str | None = None,
-    limit: int | None = None,
+    destination_id: FromQuery[str | None] = None,
+    status: FromQuery[str | None] = None,
+    cursor: FromQuery[str | None] = None,
+    limit: FromQuery[int | None] = None,
 ) -> Listed[activation.Delivery]:
     """List deliveries, newest first."""
     rows = keyset.page_rows(limit)
@@ -109,7 +112,7 @@ def list_deliveries(
 
 
 @post("/deliveries/{delivery_id:str}/retry", opt=door.ADMIN, sync_to_thread=True, status_code=200)
-def retry_delivery(call: Call, delivery_id: str) -> activation.Delivery:
+def retry_delivery(call: Call, delivery_id: FromPath[str]) -> activation.Delivery:
     """Send a failed delivery again."""
     with found_by_id(), call.open() as conn:
         return activation.retry(conn, call.viewer, delivery_id, call.now_ms)

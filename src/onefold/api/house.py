@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, delete, get, post
+from litestar.params import FromPath, JSONBody
 
 from onefold import crm, record
 from onefold.api import door
@@ -74,7 +75,7 @@ def list_users(call: Call) -> Listed[crm.User]:
 
 
 @post("/users", opt=door.ADMIN, sync_to_thread=True)
-def create_user(call: Call, data: NewUser) -> crm.User:
+def create_user(call: Call, data: JSONBody[NewUser]) -> crm.User:
     """Create a log-in."""
     with call.open() as conn:
         return crm.users.create(
@@ -97,7 +98,7 @@ def list_keys(call: Call) -> Listed[Key]:
 
 
 @post("/keys", opt=door.ADMIN, sync_to_thread=True)
-def create_key(call: Call, data: NewKey) -> MadeKey:
+def create_key(call: Call, data: JSONBody[NewKey]) -> MadeKey:
     """Create an API key; the key itself is in the answer, and never again."""
     with call.open() as conn:
         row, secret = record.create_key(conn, call.viewer, data.name, data.role)
@@ -105,7 +106,7 @@ def create_key(call: Call, data: NewKey) -> MadeKey:
 
 
 @delete("/keys/{key_id:str}", opt=door.ADMIN, sync_to_thread=True, status_code=200)
-def revoke_key(call: Call, key_id: str, request: Request[Any, Any, Any]) -> Key:
+def revoke_key(call: Call, key_id: FromPath[str], request: Request[Any, Any, Any]) -> Key:
     """Revoke a key for good."""
     with found_by_id(), call.open() as conn:
         row = record.revoke_key(conn, call.viewer, ids.parse_id("key", key_id), call.now_ms)

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from litestar import get
-from litestar.params import PathParameter
+from litestar.params import FromQuery, PathParameter
 
 from onefold import record
 from onefold.api import door
@@ -12,20 +12,22 @@ from onefold.record import model
 
 Ref = Annotated[
     str,
-    PathParameter(description="`per_12`, or a percent-encoded `namespace:value`: `user_id:org%2F42`."),
+    PathParameter(
+        description="`per_12`, or a percent-encoded `namespace:value`: `user_id:org%2F42`."
+    ),
 ]
 
 
 @get("/people", opt=door.READER, sync_to_thread=True)
 def list_people(
     call: Call,
-    q: str = "",
-    audience: str | None = None,
-    account: str | None = None,
-    known: bool | None = None,
-    sort: str | None = None,
-    cursor: str | None = None,
-    limit: int | None = None,
+    q: FromQuery[str] = "",
+    audience: FromQuery[str | None] = None,
+    account: FromQuery[str | None] = None,
+    known: FromQuery[bool | None] = None,
+    sort: FromQuery[str | None] = None,
+    cursor: FromQuery[str | None] = None,
+    limit: FromQuery[int | None] = None,
 ) -> model.PeoplePage:
     """List people."""
     with call.open() as conn:
@@ -51,7 +53,7 @@ def get_person(call: Call, ref: Ref) -> model.Person:
 
 @get("/people/{ref:str}/timeline", opt=door.READER, sync_to_thread=True)
 def get_person_timeline(
-    call: Call, ref: Ref, before: str | None = None, limit: int | None = None
+    call: Call, ref: Ref, before: FromQuery[str | None] = None, limit: FromQuery[int | None] = None
 ) -> model.Timeline:
     """What happened to a person, newest first."""
     with call.open() as conn:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
+from litestar import Request
 from litestar.datastructures import MultiDict
 from litestar.params import HeaderParameter
 
@@ -17,6 +18,7 @@ from onefold.kernel import errors, limits
 
 Body = dict[str, Any]
 Query = MultiDict[Any]
+AnyRequest = Request[Any, Any, Any]
 IfMatch = Annotated[
     str | None,
     HeaderParameter(name="If-Match", description="The version you read."),

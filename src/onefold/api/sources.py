@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from litestar import get, patch, post
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from onefold import sources
 from onefold.api import door
@@ -83,14 +84,14 @@ def list_sources(call: Call) -> Listed[Source]:
 
 
 @post("/sources", opt=door.ADMIN, sync_to_thread=True)
-def create_source(call: Call, data: NewSource) -> Source:
+def create_source(call: Call, data: JSONBody[NewSource]) -> Source:
     """Create a source; its write key is in the answer."""
     with call.open() as conn:
         return _shown(sources.create(conn, call.viewer, data.name, data.category))
 
 
 @patch("/sources/{source_id:str}", opt=door.ADMIN, sync_to_thread=True)
-def change_source(call: Call, source_id: str, data: SourceChange) -> Source:
+def change_source(call: Call, source_id: FromPath[str], data: JSONBody[SourceChange]) -> Source:
     """Enable or disable a source."""
     number = _number(source_id)
     with call.open() as conn:
@@ -98,7 +99,7 @@ def change_source(call: Call, source_id: str, data: SourceChange) -> Source:
 
 
 @post("/sources/{source_id:str}/backfill", opt=door.ADMIN, sync_to_thread=True, status_code=200)
-def set_backfill(call: Call, source_id: str, data: Backfill) -> Source:
+def set_backfill(call: Call, source_id: FromPath[str], data: JSONBody[Backfill]) -> Source:
     """Say that history is being loaded from a source, or that it is done."""
     number = _number(source_id)
     with call.open() as conn:
@@ -106,7 +107,9 @@ def set_backfill(call: Call, source_id: str, data: Backfill) -> Source:
 
 
 @get("/sources/{source_id:str}/ledger", opt=door.READER, sync_to_thread=True)
-def get_ledger(call: Call, source_id: str, hours: int = _HOURS_DEFAULT) -> Listed[LedgerHour]:
+def get_ledger(
+    call: Call, source_id: FromPath[str], hours: FromQuery[int] = _HOURS_DEFAULT
+) -> Listed[LedgerHour]:
     """What became of a source's items, hour by hour, newest first."""
     if not 1 <= hours <= _HOURS_MAX:
         raise errors.Invalid(errors.Fault("hours", f"is {hours}.", f"Use 1 to {_HOURS_MAX}."))
@@ -124,7 +127,10 @@ def get_ledger(call: Call, source_id: str, hours: int = _HOURS_DEFAULT) -> Liste
 
 @get("/sources/{source_id:str}/refused", opt=door.READER, sync_to_thread=True)
 def list_refused(
-    call: Call, source_id: str, before: int | None = None, limit: int | None = None
+    call: Call,
+    source_id: FromPath[str],
+    before: FromQuery[int | None] = None,
+    limit: FromQuery[int | None] = None,
 ) -> Listed[RefusedItem]:
     """Items of a source that were refused, each with the reason, newest first."""
     rows = keyset.page_rows(limit)

@@ -55,6 +55,7 @@ _SPACE = b" \t\r\n"
 _NUL = b"\\u0000"
 _UNSTORABLE = re.compile("[\ud800-\udfff\x00]")
 _LONG = 2 * limits.envelope_depth_safe  # what is shorter cannot be nested too deeply
+_COMMAS_SAFE = 500_000  # as many items are still read on the event loop: 40 ms
 _TOO_DEEP = f"is nested more than {limits.envelope_depth_safe} levels deep."
 _UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError)
 
@@ -65,18 +66,22 @@ def read(body: bytes, kind: str) -> Parsed:
     Raises `Invalid` or `TooLarge` when the request as a whole is wrong, `Hopeless` when only
     `recover` can tell.
     """
+    if len(body) > _COMMAS_SAFE and split.commas(body) > _COMMAS_SAFE:
+        raise Hopeless  # perhaps millions of tiny items: counted before they are made
     try:
         if kind:
-            return _one(body, kind, _call.decode(body).writeKey)
+            key = _call.decode(body).writeKey
+            if body.lstrip(_SPACE).startswith(_WRAPPER) or _doubtful([body]):
+                raise Hopeless
+            return _one(body, kind, key)
         found = _batch.decode(body)
     except msgspec.ValidationError as error:
         raise _wrong_shape(str(error), kind) from None
     except _UNREADABLE:
         raise Hopeless from None
-    items: Sequence[bytes] = found.batch
-    if items and (max(map(len, items)) >= _LONG or _WRAPPER in body):
-        items = [_guarded(bytes(item)) for item in items]
-    return _many(items, found)
+    if _WRAPPER in body or _doubtful(found.batch):
+        raise Hopeless
+    return _many(found.batch, found)
 
 
 def recover(body: bytes, kind: str) -> Parsed:
@@ -92,12 +97,16 @@ def recover(body: bytes, kind: str) -> Parsed:
         raise _not_json(body)
     key = msgspec.Raw(members.get("writeKey", b""))
     if kind:
-        if not _lenient(body):
+        item = _guarded(body.strip(_SPACE))
+        if item.startswith(_WRAPPER) and not _lenient(body):
             raise _not_json(body)
-        return _one(body, kind, key)
+        return _one(item, kind, key)
     if "batch" not in members:
         raise _wrong_shape("missing `batch`", kind)
-    items = split.parts(members["batch"], b"[]")
+    try:
+        items = split.parts(members["batch"], b"[]", limits.request_items_max)
+    except split.TooManyParts as error:
+        raise _too_many(error.n) from None
     if items is None:
         raise _wrong_shape("not an array: `batch`", kind)
     shared = {
@@ -112,8 +121,7 @@ def wrap(item: bytes, why: str) -> bytes:
     return msgspec.json.encode({"_unparsable": encoded, "reason": why})
 
 
-def _one(body: bytes, kind: str, key: msgspec.Raw) -> Parsed:
-    item = _guarded(body.strip(_SPACE))
+def _one(item: bytes, kind: str, key: msgspec.Raw) -> Parsed:
     return Parsed(
         envelope=b'{"type":"%b","batch":[%b]}' % (kind.encode(), item),
         items=1,
@@ -127,10 +135,7 @@ def _many(items: Sequence[bytes], found: _Batch) -> Parsed:
     if not items:
         return Parsed(envelope=b"", items=0, wrapped=0, write_key=key)
     if len(items) > limits.request_items_max:
-        raise errors.TooLarge(
-            f"`batch`: has {len(items):,} items; at most {limits.request_items_max:,} are taken. "
-            "Send smaller batches."
-        )
+        raise _too_many(len(items))
     parts = [b'{"batch":[', b",".join(items), b"]"]
     for name in ("sentAt", "context", "integrations"):
         value = _readable(bytes(getattr(found, name)))
@@ -156,22 +161,31 @@ def _guarded(item: bytes) -> bytes:
     return item
 
 
+def _doubtful(items: Sequence[bytes]) -> bool:
+    """Could one of them be nested too deeply? Only its brackets are counted."""
+    if not items or max(map(len, items)) < _LONG:
+        return False
+    return any(len(item) >= _LONG and _brackets(bytes(item)) for item in items)
+
+
+def _brackets(data: bytes) -> bool:
+    return data.count(b"{") + data.count(b"[") > limits.envelope_depth_safe
+
+
 def _too_deep(data: bytes) -> bool:
-    brackets = data.count(b"{") + data.count(b"[")
-    return (
-        brackets > limits.envelope_depth_safe and split.nesting(data) > limits.envelope_depth_safe
-    )
+    return _brackets(data) and split.nesting(data) > limits.envelope_depth_safe
 
 
 def _members(body: bytes) -> dict[str, bytes] | None:
     """The body's top-level members, the last of a double key; None when it is not an object."""
-    found = split.parts(body, b"{}")
+    try:
+        found = split.parts(body, b"{}", limits.request_members_max)
+    except split.TooManyParts as error:
+        raise errors.Invalid(
+            errors.Fault("body", f"has {error.n:,} keys at its top.", "Send a Segment batch.")
+        ) from None
     if found is None:
         return None
-    if len(found) > limits.request_members_max:
-        raise errors.Invalid(
-            errors.Fault("body", f"has {len(found):,} keys at its top.", "Send a Segment batch.")
-        )
     out: dict[str, bytes] = {}
     for part in found:
         member = split.key_of(part)
@@ -231,6 +245,13 @@ def _text(value: bytes | msgspec.Raw) -> str | None:
     except _UNREADABLE:
         return None
     return text if isinstance(text, str) and text else None
+
+
+def _too_many(n: int) -> errors.TooLarge:
+    return errors.TooLarge(
+        f"`batch`: has {n:,} items; at most {limits.request_items_max:,} are taken. "
+        "Send smaller batches."
+    )
 
 
 def _wrong_shape(what: str, kind: str) -> errors.Invalid:

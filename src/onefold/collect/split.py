@@ -19,6 +19,11 @@ Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
 
+def commas(data: bytes) -> int:
+    """How many commas there are, in strings or not: one less than the items there can be."""
+    return int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == _COMMA))
+
+
 def nesting(data: bytes) -> int:
     """How many brackets are open at once, at most."""
     if not data:
@@ -26,10 +31,18 @@ def nesting(data: bytes) -> int:
     return max(int(_outline(data)[1].max()), 0)
 
 
-def parts(data: bytes, brackets: bytes) -> list[bytes] | None:
+class TooManyParts(Exception):
+    """There are `n` parts, more than asked for."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        super().__init__(f"{n:,} parts")
+
+
+def parts(data: bytes, brackets: bytes, parts_max: int) -> list[bytes] | None:
     """The parts of an array (`b"[]"`) or object (`b"{}"`), stripped; None when it is not one.
 
-    Brackets must balance and quotes close; none of the parts may be empty.
+    Brackets must balance and quotes close; none of the parts may be empty. Raises `TooManyParts`.
     """
     data = data.strip(_SPACE)
     if len(data) < 2 or data[0] != brackets[0] or data[-1] != brackets[1]:
@@ -38,11 +51,14 @@ def parts(data: bytes, brackets: bytes) -> list[bytes] | None:
     if depth[-1] != 0 or not outside[-1] or int(depth[:-1].min()) < 1:
         return None
     letters = np.frombuffer(data, dtype=np.uint8)
-    commas = np.flatnonzero((letters == _COMMA) & outside & (depth == 1)).tolist()
-    if not commas and not data[1:-1].strip(_SPACE):
+    found_at = np.flatnonzero((letters == _COMMA) & outside & (depth == 1))
+    if len(found_at) >= parts_max:
+        raise TooManyParts(len(found_at) + 1)
+    cuts: list[int] = found_at.tolist()
+    if not cuts and not data[1:-1].strip(_SPACE):
         return []
-    ends = [*commas, len(data) - 1]
-    starts = [1, *(at + 1 for at in commas)]
+    ends = [*cuts, len(data) - 1]
+    starts = [1, *(at + 1 for at in cuts)]
     found = [data[a:b].strip(_SPACE) for a, b in zip(starts, ends, strict=True)]
     return found if all(found) else None
 

@@ -184,7 +184,7 @@ def find(conn: Connection, name: str, query: Query) -> list[Row]:
 def count(conn: Connection, name: str, query: Query) -> int:
     """How many rows the list has, counted up to `limits.list_count_max`."""
     conditions, values = _conditions(SHAPES[name], query)
-    text = sql.SQL("SELECT count(*) FROM (SELECT 1 FROM {} t WHERE {} LIMIT %s) AS some").format(
+    text = sql.SQL("SELECT count(*) FROM (SELECT 1 FROM {} t WHERE {} LIMIT %s) AS counted").format(
         sql.Identifier(SHAPES[name].table), sql.SQL(" AND ").join(conditions)
     )
     row = conn.execute(text, [*values, limits.list_count_max]).fetchone()

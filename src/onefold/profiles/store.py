@@ -34,9 +34,8 @@ DROP_USAGE = "DELETE FROM usage WHERE fragment_id = ANY(%s)"
 NAMES = "SELECT id, name FROM event_name"
 ADD_NAMES = "INSERT INTO event_name (id, name) SELECT * FROM unnest(%s::int[], %s::text[])"
 PUT_DIRTY = "INSERT INTO dirty (body) VALUES (%s)"
-TAKE_DIRTY = """
-DELETE FROM dirty WHERE id IN (SELECT id FROM dirty ORDER BY id LIMIT %s) RETURNING id, body
-"""
+READ_DIRTY = "SELECT id, body FROM dirty ORDER BY id LIMIT %s"
+DROP_DIRTY = "DELETE FROM dirty WHERE id = ANY(%s)"
 DIRTY_LEFT = "SELECT EXISTS (SELECT FROM dirty)"
 DUE = "SELECT kind, entity_id FROM due WHERE at_ms <= %s ORDER BY at_ms LIMIT %s"
 DUE_OF = "SELECT entity_id, at_ms FROM due WHERE kind = %s AND entity_id = ANY(%s)"
@@ -193,10 +192,16 @@ def put_marks(conn: Connection, marks: dirty.Marks) -> None:
         conn.execute(PUT_DIRTY, (marks.pack(),), binary=True)
 
 
-def take_marks(conn: Connection, rows_max: int) -> dirty.Marks:
-    """Take rows off the queue, in this transaction, coalesced."""
-    rows = sorted(conn.execute(TAKE_DIRTY, (rows_max,), binary=True).fetchall())
-    return dirty.Marks(mark for _, body in rows for mark in dirty.unpack(body))
+def read_marks(conn: Connection, rows_max: int) -> tuple[list[int], dirty.Marks]:
+    """The oldest rows of the queue, coalesced, and their ids; they stay until `drop_marks`."""
+    rows = conn.execute(READ_DIRTY, (rows_max,), binary=True).fetchall()
+    marks = dirty.Marks(mark for _, body in rows for mark in dirty.unpack(body))
+    return [row_id for row_id, _ in rows], marks
+
+
+def drop_marks(conn: Connection, row_ids: Sequence[int]) -> None:
+    """Take concluded rows off the queue."""
+    conn.execute(DROP_DIRTY, (list(row_ids),))
 
 
 def marks_left(conn: Connection) -> bool:

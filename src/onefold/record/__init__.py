@@ -21,6 +21,7 @@ from onefold.record.access import (
 )
 from onefold.record.accounts import account, list_accounts
 from onefold.record.accounts import resolve as resolve_account
+from onefold.record.commands import close_signal
 from onefold.record.connections import Connections, Pool
 from onefold.record.errors import TooMany
 from onefold.record.members import list_members
@@ -30,7 +31,7 @@ from onefold.record.timelines import account_timeline, person_timeline, timeline
 
 __all__ = [
     "CSRF_HEADER", "SESSION_COOKIE", "ApiKey", "Connections", "Gate", "Pool", "Session", "SignedIn",
-    "Throttle", "TooMany", "account", "account_timeline", "create_key", "list_accounts",
+    "Throttle", "TooMany", "account", "account_timeline", "close_signal", "create_key", "list_accounts",
     "list_keys", "list_members", "list_people", "log_in", "log_out", "person", "person_timeline",
     "resolve_account", "resolve_person", "revoke_key", "timeline", "viewer_of_key",
     "viewer_of_session",

@@ -7,6 +7,7 @@ import msgspec
 
 from onefold import audiences as audience_room
 from onefold import profiles
+from onefold import signals as signal_room
 from onefold.kernel import clock, errors, limits
 from onefold.kernel.viewer import Viewer
 from onefold.record import keyset, model, refs, store
@@ -68,6 +69,13 @@ def work(
     if any(value == [] for value in filters.values()):
         return []
     page = records.find(conn, viewer, filters, limit=limits.record_items_max)
+    rows: list[dict[str, Any]] = msgspec.to_builtins(page.rows)
+    return rows
+
+
+def signals(conn: Connection, viewer: Viewer, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """An account's signals, the newest firing first."""
+    page = signal_room.find(conn, viewer, filters, limit=limits.record_items_max)
     rows: list[dict[str, Any]] = msgspec.to_builtins(page.rows)
     return rows
 

@@ -156,7 +156,7 @@ def _several(value: Any) -> Sequence[Any]:
 
 
 def _cursor(row: store.Row) -> str:
-    return f"{row['last_fired_at'].isoformat()}~{row['id']}"
+    return f"{row['last_fired_at'].isoformat()}~{row['id']}".replace("+00:00", "Z")
 
 
 def _after(cursor: str | None) -> tuple[datetime | None, int]:

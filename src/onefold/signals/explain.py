@@ -15,7 +15,7 @@ _FEATURE_EVENTS_MIN = 5
 
 
 def evidence(verdict: Verdict, own: Comparison, uses: Sequence[Use]) -> dict[str, Any]:
-    """What the `evidence` column holds: numbers, reasons, the people and features that fell most."""
+    """The `evidence` column: numbers, reasons, the people and features that fell most."""
     main = verdict.falls[0]
     split = _split(main, own)
     people = _sums(((u.person_id, u.day, u.n) for u in uses if u.person_id), split)

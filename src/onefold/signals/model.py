@@ -56,8 +56,8 @@ class Change(msgspec.Struct, frozen=True):
 class Signal(msgspec.Struct, frozen=True):
     """A signal as the API shows it: ids as API ids, times in ISO 8601.
 
-    `headline` is the first of `reasons`; `people` are `{"ref": "per_12", "text", "before", "after"}`;
-    `owner` is the account's; `baseline` is what the account did before, frozen at opening.
+    `headline` is the first of `reasons`; `people` are `{"ref": "per_12", "text", "before",
+    "after"}`; the owner is the account's; `baseline` is what it did before, frozen at opening.
     """
 
     id: str

@@ -74,7 +74,8 @@ ORDER BY account_id, resolved_at DESC, id DESC
 """
 NAMES = "SELECT id, coalesce(nullif(name, ''), key) FROM account WHERE id = ANY(%s)"
 INSERT = """
-INSERT INTO signal (kind, reason, account_id, severity, evidence, baseline, opened_at, last_fired_at)
+INSERT INTO signal
+  (kind, reason, account_id, severity, evidence, baseline, opened_at, last_fired_at)
 VALUES (%(kind)s, %(reason)s, %(account_id)s, %(severity)s, %(evidence)s, %(baseline)s,
   %(now)s, %(now)s)
 ON CONFLICT DO NOTHING RETURNING id
@@ -107,7 +108,7 @@ ORDER BY s.last_fired_at DESC, s.id DESC LIMIT %(limit)s
 COUNT = f"""
 SELECT count(*) FROM (
   SELECT 1 FROM signal s JOIN account a ON a.id = s.account_id {_WHERE} LIMIT %(limit)s
-) AS some
+) AS counted
 """
 
 ACCOUNTS = """

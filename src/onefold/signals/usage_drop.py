@@ -7,6 +7,7 @@ docs/reference/signals.md for the formulae and their sources.
 """
 
 import bisect
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from statistics import median
@@ -89,7 +90,7 @@ def compare(usage: AccountUsage, as_of: int) -> Comparison:
     """Sum up the series around `as_of`."""
     active = sorted({d for p in usage.people for d in p.days if d < as_of})
     last = active[-1] if active else usage.first_day
-    gaps = [b - a for a, b in zip(active, active[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(active)]
     return Comparison(
         account_id=usage.account_id,
         as_of=as_of,

@@ -20,6 +20,6 @@ from onefold.sources.store import (
 list = list_all  # noqa: A001 - `sources.list(...)` reads best at the caller
 
 __all__ = [
-    "CATEGORIES", "LedgerHour", "Source", "backfilling", "by_write_key", "create", "get", "ledger", "list",
-    "list_all", "refused", "set_backfill", "set_enabled", "slug",
+    "CATEGORIES", "LedgerHour", "Source", "backfilling", "by_write_key", "create", "get",
+    "ledger", "list", "list_all", "refused", "set_backfill", "set_enabled", "slug",
 ]  # fmt: skip

@@ -1,11 +1,12 @@
 """What several pages read, in the words of the pages: choices, counts, people's names."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
 
-from onefold import audiences, crm, record, signals
+from onefold import audiences, crm, profiles, record, signals
 from onefold.kernel import errors, ids, limits
 from onefold.storage import Connection
 from onefold.web import timeline, view
@@ -152,26 +153,50 @@ def audience_history(
 
 
 def signal_row(signal: Any) -> dict[str, Any]:
-    """A signal as the pages show it: a headline, sentences, people, the days it is about."""
+    """A signal as the pages show it: plain values, its sentences, and the days that it is about."""
     row: dict[str, Any] = builtins(signal)
-    evidence = row.get("evidence") or {}
-    sentences = [str(r.get("text", r)) if isinstance(r, dict) else str(r) for r in evidence.get("reasons", ())]
-    row["sentences"] = sentences
-    row["headline"] = sentences[0] if sentences else view.words(str(row["kind"]))
-    row["people"] = evidence.get("people", [])
+    row["sentences"] = [str(r["text"]) for r in row["reasons"]]
+    row["headline"] = row["headline"] or view.words(str(row["kind"]))
+    evidence = row["evidence"]
     row["span"] = None
+    if evidence.get("as_of") and evidence.get("window_days"):
+        last = date.fromisoformat(evidence["as_of"])
+        first = last - timedelta(days=int(evidence["window_days"]) - 1)
+        row["span"] = (first.isoformat(), last.isoformat())
     return row
+
+
+def named(conn: Connection, ask: Ask, people: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """People of a signal or task with their names."""
+    refs = [str(p["ref"]) for p in people]
+    numbers = [ids.parse_id("per", r) for r in refs if r.startswith("per_")]
+    names = profiles.names_of(conn, ask.viewer, numbers)
+    return [
+        {**p, "name": p.get("name") or names.get(ids.parse_id("per", r), "")}
+        if r.startswith("per_") else {"name": "", **p}
+        for p, r in zip(people, refs, strict=True)
+    ]  # fmt: skip
 
 
 def signals_of_owner(conn: Connection, ask: Ask, rows: int) -> list[dict[str, Any]]:
     """Open signals of the accounts that the viewer owns."""
     if not ask.user_id:
         return []
-    page = signals.find(conn, ask.viewer, status="open", owner_id=ask.user_id, limit=rows)
+    page = signals.find(
+        conn, ask.viewer, {"status": "open", "owner": ask.user_id}, limit=rows
+    )
     return [signal_row(s) for s in page.rows]
 
 
-def measures(health: Any) -> list[dict[str, str]]:
-    """The lines under a health score."""
-    found = (health or {}).get("measures") or (health or {}).get("reasons") or []
-    return [{"text": str(m.get("text") or m.get("name") or "")} for m in found if isinstance(m, dict)]
+def measures(health: Any) -> list[dict[str, Any]]:
+    """The lines under a health score, the weightiest first; those without an answer last."""
+    lines = [m for m in (health or {}).get("measures", ()) if isinstance(m, dict)]
+    return [
+        {**m, "hue": "gray" if m["score"] is None else band_hue(m["score"])}
+        for m in sorted(lines, key=lambda m: (m["score"] is None, -m["weight"]))
+    ]
+
+
+def band_hue(score: float) -> view.Hue:
+    """The colour of a score of 0 to 100, by the bands of health."""
+    return "red" if score < 50 else "amber" if score < 75 else "green"

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import msgspec
+import structlog
 from litestar import MediaType, Request, Response
 from litestar.datastructures import Cookie
 from litestar.exceptions import HTTPException
@@ -23,6 +24,8 @@ from onefold.kernel import clock, errors
 from onefold.kernel.viewer import ROLES, Viewer
 from onefold.storage import Connection
 from onefold.web import render, view
+
+logger = structlog.get_logger("onefold.web")
 
 CSRF_FIELD = "_csrf"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -224,7 +227,7 @@ def go(ask: Ask, url: str, toast: Mapping[str, Any] | None = None) -> Page:
     cookies = []
     if toast is not None:
         word = quote(json.dumps(toast), safe="")
-        cookies.append(Cookie("onefold_flash", word, path="/", max_age=30, samesite="lax"))
+        cookies.append(Cookie(key="onefold_flash", value=word, path="/", max_age=30, samesite="lax"))
     if ask.htmx:
         headers = {"HX-Redirect": url, **_HEADERS}
         return Response("", status_code=200, headers=headers, cookies=cookies)
@@ -250,6 +253,10 @@ def _fault_of(faults: Any, field: str) -> list[str]:
 def refuse(request: AnyRequest, error: Exception) -> Response[Any]:
     """An error as a page, or for htmx as a word that leaves the page as it is."""
     status, title, text = _words_of(error)
+    if status >= 500 and not isinstance(error, errors.OnefoldError):
+        error_id = clock.token("err_", 8)
+        text = f"The fault is logged as {error_id}. Try again, or go back."
+        logger.error("page failed", id=error_id, path=request.url.path, exc_info=error)
     ask = getattr(request.state, "ask", None) or _ask(request, None, {}, {})
     if ask.htmx:
         short = text if len(text) <= 160 else text[:159] + "…"
@@ -271,4 +278,4 @@ def _words_of(error: Exception) -> tuple[int, str, str]:
         if error.status_code == 404:
             return 404, "Not found", "There is nothing at this address."
         return error.status_code, "That did not work", str(error.detail)
-    return 500, "Something broke", "The fault is logged. Try again, or go back."
+    return 500, "Something broke", ""

@@ -1,8 +1,10 @@
-"""One chunk of conclusions: who is in which audience now, and what leaves because of it.
+"""Conclusions: who is in which audience now, and what leaves because of it.
 
-Takes marks off the durable queue, at most `conclude_chunk_max` entities at once, evaluates the
-definitions that the marks name, and commits memberships, due times, list rows and outbox rows with
-the marks' removal. What does not fit goes back on the queue in the same transaction.
+A round takes rows of the durable queue, coalesces their marks, and concludes them in chunks of at
+most `conclude_chunk_max` entities, a transaction each: memberships, due times, list rows, outbox
+rows. The queue's rows go with the round's last chunk, and what the round marked anew (an account
+whose people changed) is put on the queue there. Conclusions are pure, so a round that is cut short
+is simply concluded again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +28,7 @@ _KINDS = {"person": dirty.PERSON, "account": dirty.ACCOUNT}
 class Outcome:
     """What a chunk will write."""
 
-    def __init__(self, now_ms: int) -> None:
+    def __init__(self, now_ms: int, later: dirty.Marks) -> None:
         self.now_ms = now_ms
         self.changes: list[audiences.Change] = []
         self.subjects: dict[tuple[int, int], PersonSubject | AccountSubject] = {}
@@ -36,7 +38,15 @@ class Outcome:
         self.accounts: list[profiles.store.AccountRow] = []
         self.due: list[tuple[int, int, int]] = []
         self.undue: dict[int, list[int]] = {dirty.PERSON: [], dirty.ACCOUNT: []}
-        self.next = dirty.Marks()
+        self.next = later
+
+
+class Round(msgspec.Struct):
+    """Rows of the queue under way: their ids, what is left of their marks, what they mark anew."""
+
+    rows: list[int]
+    left: dirty.Marks
+    next: dirty.Marks
 
 
 class Conclude:
@@ -45,14 +55,26 @@ class Conclude:
     def __init__(self, cache: Cache) -> None:
         self.cache = cache
         self.account_ids: dict[str, int] = {}
+        self._round: Round | None = None
+
+    def forget(self) -> None:
+        """After a failed transaction: begin the round again."""
+        self.account_ids.clear()
+        self._round = None
 
     def step(self, conn: Connection, catalog: Catalog, now_ms: int) -> int:
-        """One chunk; the number of entities concluded. The caller commits."""
-        queue = profiles.store.take_marks(conn, _QUEUE_ROWS)
-        if not len(queue):
-            return 0
-        taken = queue.take(limits.conclude_chunk_max)
-        self.conclude(conn, catalog, taken, queue, now_ms)
+        """One chunk; the number of entities concluded, 0 when none waited. The caller commits."""
+        if self._round is None:
+            rows, marks = profiles.store.read_marks(conn, _QUEUE_ROWS)
+            if not rows:
+                return 0
+            self._round = Round(rows, marks, dirty.Marks())
+        taken = self._round.left.take(limits.conclude_chunk_max)
+        self.conclude(conn, catalog, taken, self._round.next, now_ms)
+        if not self._round.left:
+            profiles.store.put_marks(conn, self._round.next)
+            profiles.store.drop_marks(conn, self._round.rows)
+            self._round = None
         return len(taken)
 
     def conclude(
@@ -63,9 +85,8 @@ class Conclude:
         later: dirty.Marks,
         now_ms: int,
     ) -> None:
-        """Conclude these marks; new ones join `later`, which goes (back) on the queue."""
-        out = Outcome(now_ms)
-        out.next = later
+        """Conclude these marks; those they make anew join `later`, for the caller to keep."""
+        out = Outcome(now_ms, later)
         self._people(conn, catalog, [m for m in taken if m.kind == dirty.PERSON], out)
         self._accounts(conn, catalog, [m for m in taken if m.kind == dirty.ACCOUNT], out)
         profiles.store.save_people(conn, out.rows, out.gone)
@@ -77,7 +98,6 @@ class Conclude:
         if out.changes:
             audiences.apply(conn, out.changes)
             self._enqueue(conn, catalog, out)
-        profiles.store.put_marks(conn, out.next)
 
     # ── people ─────────────────────────────────────────────────────────────────────────────────
 

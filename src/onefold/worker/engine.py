@@ -7,6 +7,8 @@ connection with memory rebuilt; one that fails on a fact is retried fact by fact
 kept as refused, so that no input can stop the worker.
 """
 
+import time
+
 import psycopg
 import structlog
 
@@ -23,6 +25,7 @@ from onefold.worker.ingest import Ingest
 LOCK_KEY = 724003  # one worker a partition
 _CATALOG_MS = 100
 _DUE_MS = 100
+_CONCLUDE_S = 0.25
 _SIGNALS_MS = 10_000
 _HEALTH_MS = 60_000
 _PRUNE_MS = 600_000
@@ -70,7 +73,7 @@ class Engine:
         """Go on with a new connection, or after a rollback: memory is rebuilt from the tables."""
         self.conn = conn
         self.ingest.forget(conn, now_ms)
-        self.conclude.account_ids.clear()
+        self.conclude.forget()
         self.catalog = catalogs.load(conn)
         conn.commit()
 
@@ -160,17 +163,26 @@ class Engine:
     # ── conclude ───────────────────────────────────────────────────────────────────────────────
 
     def _conclude(self, now_ms: int) -> bool:
-        with metrics.conclude_seconds.time():
-            n = self.conclude.step(self.conn, self.catalog, now_ms)
-            self.conn.commit()
-        metrics.concluded.inc(n)
-        return n > 0
+        """Conclude chunks for a while, so that neither ingest nor conclusions starve."""
+        worked = False
+        until = time.monotonic() + _CONCLUDE_S
+        while time.monotonic() < until:
+            with metrics.conclude_seconds.time():
+                n = self.conclude.step(self.conn, self.catalog, now_ms)
+                self.conn.commit()
+            if n == 0:
+                break
+            metrics.concluded.inc(n)
+            worked = True
+        return worked
 
     def _due(self, now_ms: int) -> None:
         found = profiles.store.due(self.conn, now_ms, limits.conclude_chunk_max)
         if found:
             marks = [dirty.Mark(kind, i, dirty.WAKE) for kind, i in found]
-            self.conclude.conclude(self.conn, self.catalog, marks, dirty.Marks(), now_ms)
+            later = dirty.Marks()
+            self.conclude.conclude(self.conn, self.catalog, marks, later, now_ms)
+            profiles.store.put_marks(self.conn, later)
         self.conn.commit()
 
     # ── definitions ────────────────────────────────────────────────────────────────────────────

@@ -121,7 +121,7 @@ def log_in(request: door.AnyRequest) -> door.Page:
     public = (settings.public_url if settings else "") or str(request.base_url)
     answer.set_cookie(
         Cookie(
-            record.SESSION_COOKIE, session.token, path="/", httponly=True, samesite="lax",
+            key=record.SESSION_COOKIE, value=session.token, path="/", httponly=True, samesite="lax",
             secure=public.startswith("https://"), max_age=(session.expires_ms - ask.now_ms) // 1000,
         )
     )  # fmt: skip

@@ -14,14 +14,15 @@ def signals_list(request: door.AnyRequest) -> door.Page:
     ask = door.ask_of(request)
     shown = ask.query.get("view", "")
     with ask.open() as conn:
-        page = signals.find(
-            conn, ask.viewer, status="resolved" if shown == "resolved" else "open",
-            owner_id=ask.user_id if shown == "mine" else None, cursor=ask.query.get("cursor") or None,
-        )  # fmt: skip
+        filters: dict[str, Any] = {"status": "resolved" if shown == "resolved" else "open"}
+        if shown == "mine":
+            filters["owner"] = ask.user_id or "none"
+        page = signals.find(conn, ask.viewer, filters, cursor=ask.query.get("cursor") or None)
+        total = signals.count(conn, ask.viewer, filters)
         rows = [data.signal_row(s) for s in page.rows]
         return door.page(
             ask, "signals.html", title="Signals", rows=rows, next=page.next, view=shown,
-            total_text=f"{len(rows)}{'+' if page.next else ''}", counts=data.counts(conn, ask),
+            total_text=data.total_text(total), counts=data.counts(conn, ask),
         )  # fmt: skip
 
 
@@ -35,7 +36,7 @@ def signal_page(request: door.AnyRequest, ref: str) -> door.Page:
         tasks = crm.tasks.find(conn, ask.viewer, {"signal_id": found["id"]}).rows
         usage = account["usage"][-90:]
         return door.page(
-            ask, "signal.html", s=found, sentences=found["sentences"], people=found["people"],
+            ask, "signal.html", s=found, sentences=found["sentences"], people=data.named(conn, ask, found["people"]),
             task=tasks[0] if tasks else None, chart=data.usage_chart(usage, found["span"]),
             chart_words=data.usage_words(usage), counts=data.counts(conn, ask),
         )  # fmt: skip
