@@ -11,10 +11,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 
 from onefold import storage
+
+# A property says nothing about speed, and a busy machine is slow.
+hypothesis.settings.register_profile("onefold", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("onefold")
 
 
 def swap_database(url: str, name: str) -> str:

@@ -19,9 +19,9 @@ def test_every_route_is_documented(path: str) -> None:
     "name",
     [
         "request_bytes_max", "request_items_max", "request_read_s_max", "request_members_max",
-        "event_bytes_max", "event_traits_max", "envelope_depth_safe", "collect_queue_bytes_max",
-        "collect_wait_s_max", "collect_retry_after_s", "write_key_cached_s",
-        "write_key_unknown_cached_s",
+        "event_bytes_max", "event_traits_max", "shared_value_bytes_max", "envelope_depth_safe",
+        "collect_queue_bytes_max", "collect_wait_s_max", "collect_retry_after_s",
+        "write_key_cached_s", "write_key_unknown_cached_s",
     ],
 )  # fmt: skip
 def test_every_limit_of_the_door_is_documented_with_its_number(name: str) -> None:

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onefold import log
@@ -55,6 +55,7 @@ def sent(parsed: Parsed) -> list[bytes]:
     return out
 
 
+@settings(deadline=None)
 @given(items, plain)
 def test_items_and_shared_values_come_through_as_sent(found: list[Any], context: Any) -> None:
     body = json.dumps({"context": context, "batch": found, "writeKey": "wk", "x": 1}).encode()
@@ -69,6 +70,7 @@ def test_items_and_shared_values_come_through_as_sent(found: list[Any], context:
         assert b"writeKey" not in parsed.envelope
 
 
+@settings(deadline=None)
 @given(items)
 def test_recovering_finds_what_reading_finds(found: list[Any]) -> None:
     body = json.dumps({"batch": found, "sentAt": "2026-11-23T20:00:00Z", "writeKey": "k"}).encode()
@@ -144,6 +146,7 @@ def test_items_stay_readable_however_deep_the_readers_stack() -> None:
         (b'{"groupId":"a\xff"}', {"groupId": "a\ufffd"}),
         (b'{"n":NaN}', {"n": None}),
         (DEEP, None),
+        (b'"' + b"x" * limits.shared_value_bytes_max + b'"', None),
         (b"tru", None),
         (b"5", 5),
     ],

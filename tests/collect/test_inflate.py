@@ -4,13 +4,14 @@ import gzip
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onefold.collect import inflate
 from onefold.kernel import errors, limits
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=2_000))
 def test_gzip_and_zlib_come_back_as_they_were(data: bytes) -> None:
     assert inflate.plain(gzip.compress(data), b"gzip") == data

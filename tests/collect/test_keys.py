@@ -2,7 +2,7 @@
 
 import base64
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onefold.collect import keys
@@ -10,6 +10,7 @@ from onefold.collect import keys
 key = st.text(alphabet=st.characters(codec="ascii", exclude_characters=":"), min_size=1)
 
 
+@settings(deadline=None)
 @given(key, st.sampled_from(["", ":", ":password"]), st.booleans())
 def test_the_basic_user_name_is_the_key(user: str, rest: str, padded: bool) -> None:
     value = base64.b64encode(f"{user}{rest}".encode())
@@ -17,6 +18,7 @@ def test_the_basic_user_name_is_the_key(user: str, rest: str, padded: bool) -> N
     assert keys.of_header({b"authorization": header}) == user
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40), st.binary(max_size=40), st.binary(max_size=40))
 def test_any_header_and_query_is_read_or_overlooked(a: bytes, b: bytes, c: bytes) -> None:
     for scheme in (b"", b"Basic ", b"Bearer "):

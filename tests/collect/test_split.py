@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onefold.collect import split
@@ -29,6 +29,7 @@ def depth_of(value: Any) -> int:
     return 0
 
 
+@settings(deadline=None)
 @given(st.lists(values), styles)
 def test_an_array_falls_into_its_items(items: list[Any], style: dict[str, Any]) -> None:
     found = split.parts(json.dumps(items, **style).encode(), b"[]", 1_000)
@@ -36,6 +37,7 @@ def test_an_array_falls_into_its_items(items: list[Any], style: dict[str, Any]) 
     assert [json.loads(part) for part in found] == items
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(alphabet='k"\\{,'), values), styles)
 def test_an_object_falls_into_its_members(tree: dict[str, Any], style: dict[str, Any]) -> None:
     found = split.parts(json.dumps(tree, **style).encode(), b"{}", 1_000)
@@ -44,11 +46,13 @@ def test_an_object_falls_into_its_members(tree: dict[str, Any], style: dict[str,
     assert {json.loads(k): json.loads(v) for k, v in members if k} == tree
 
 
+@settings(deadline=None)
 @given(values, styles)
 def test_nesting_is_the_depth_of_the_tree(value: Any, style: dict[str, Any]) -> None:
     assert split.nesting(json.dumps(value, **style).encode()) == depth_of(value)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_cut_or_declined(data: bytes) -> None:
     found = split.parts(b"[" + data + b"]", b"[]", 1_000)

@@ -3,12 +3,13 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onefold import sources
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_name_makes_a_key_that_needs_no_quoting(name: str) -> None:
     key = sources.slug(name)

@@ -42,7 +42,7 @@ class App(Litestar):
         if scope["type"] == "http" and scope["path"].startswith("/api/"):
             raw = scope.get("raw_path")
             if raw:
-                scope["path"] = raw.partition(b"?")[0].decode("latin-1")
+                scope["path"] = raw.partition(b"?")[0].decode("utf-8", "replace")
         await super().__call__(scope, receive, send)
 
 
@@ -104,7 +104,12 @@ def routes() -> list[tuple[str, str, str | None]]:
 
 def openapi_paths() -> list[str]:
     """Every path in the description."""
-    return sorted(description.document(_described())["paths"])
+    return sorted(openapi()["paths"])
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document, without an app that serves it."""
+    return description.document(_described())
 
 
 def _described() -> Litestar:

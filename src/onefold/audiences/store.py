@@ -76,7 +76,7 @@ SELECT (SELECT coalesce(sum(version), 0)::bigint FROM audience),
   (SELECT coalesce(json_agg(row_to_json(l) ORDER BY l.id), '[]') FROM leaf l)
 """
 DEFINITIONS = "SELECT definition, feature FROM audience WHERE status <> 'deleted'"
-ENSURE_LEAVES = "INSERT INTO leaf (key) SELECT unnest(%s::text[]) ON CONFLICT (key) DO NOTHING"
+ENSURE_LEAVES = "INSERT INTO leaf (key) SELECT unnest(%b::text[]) ON CONFLICT (key) DO NOTHING"
 FORGET_LEAVES = "DELETE FROM leaf WHERE key <> ALL(%s)"
 LEAVES_LIVE = "UPDATE leaf SET live_pos = %s WHERE id = ANY(%s) AND live_pos IS NULL"
 LEAVES_FILLED = """
@@ -98,16 +98,16 @@ WHERE m.entity_id = %s AND a.of = %s AND a.status <> 'deleted' ORDER BY m.since_
 """
 ENTER = """
 INSERT INTO membership (audience_id, entity_id, since_ms)
-SELECT * FROM unnest(%s::int[], %s::bigint[], %s::bigint[])
+SELECT * FROM unnest(%b::int[], %b::bigint[], %b::bigint[])
 ON CONFLICT (audience_id, entity_id) DO NOTHING
 """
 LEAVE = """
-DELETE FROM membership m USING unnest(%s::int[], %s::bigint[]) AS t (audience_id, entity_id)
+DELETE FROM membership m USING unnest(%b::int[], %b::bigint[]) AS t (audience_id, entity_id)
 WHERE m.audience_id = t.audience_id AND m.entity_id = t.entity_id
 """
 LOG_CHANGES = """
 INSERT INTO membership_change (audience_id, entity_id, entered, at_ms, why)
-SELECT * FROM unnest(%s::int[], %s::bigint[], %s::boolean[], %s::bigint[], %s::text[]::jsonb[])
+SELECT * FROM unnest(%b::int[], %b::bigint[], %b::boolean[], %b::bigint[], %b::text[]::jsonb[])
 """
 LEAVE_ALL = """
 WITH gone AS (

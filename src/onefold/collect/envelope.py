@@ -13,7 +13,8 @@ An item that the worker could not read even as raw JSON is stored in a wrapper:
 Only the collector makes wrappers: an item that a sender gives that shape is wrapped itself.
 
 `sentAt`, `context` and `integrations` of the batch are kept when the worker can read them, with
-U+FFFD for what no store can hold (lone surrogates, NUL), and are treated as absent otherwise.
+U+FFFD for what no store can hold (lone surrogates, NUL), and are treated as absent otherwise or
+when longer than `limits.shared_value_bytes_max`.
 """
 
 import base64
@@ -71,9 +72,10 @@ def read(body: bytes, kind: str) -> Parsed:
     try:
         if kind:
             key = _call.decode(body).writeKey
-            if body.lstrip(_SPACE).startswith(_WRAPPER) or _doubtful([body]):
+            item = body.strip(_SPACE)
+            if item.startswith(_WRAPPER) or _doubtful([item]):
                 raise Hopeless
-            return _one(body, kind, key)
+            return _one(item, kind, key)
         found = _batch.decode(body)
     except msgspec.ValidationError as error:
         raise _wrong_shape(str(error), kind) from None
@@ -198,7 +200,12 @@ def _members(body: bytes) -> dict[str, bytes] | None:
 
 
 def _lenient(body: bytes) -> bool:
-    """Would a reader that minds neither depth, lone surrogates nor NaN take it?"""
+    """Would a reader that minds neither depth, lone surrogates nor NaN take it?
+
+    What is too long for an item is not read for that: the worker refuses it by its length.
+    """
+    if len(body) > limits.event_bytes_max:
+        return True
     try:
         json.loads(body.decode("utf-8", "replace"))
     except RecursionError:
@@ -210,7 +217,7 @@ def _lenient(body: bytes) -> bool:
 
 def _readable(value: bytes) -> bytes | None:
     """A shared value that the worker can decode whole: as sent, repaired, or None."""
-    if not value or (len(value) >= _LONG and _too_deep(value)):
+    if not value or len(value) > limits.shared_value_bytes_max or _too_deep(value):
         return None
     try:
         if _NUL not in value:

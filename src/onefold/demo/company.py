@@ -16,14 +16,14 @@ DAYS = 120  # complete days of history; the day after them is today
 PLANS = ("trial", "starter", "pro", "enterprise")
 _PLAN_SHARE = (0.08, 0.35, 0.40, 0.17)
 _FIRST_PLANS = ("trial", "enterprise", "pro", "enterprise", "pro", "enterprise")  # however small
-_PEOPLE = {"trial": (2, 6), "starter": (2, 8), "pro": (5, 17), "enterprise": (15, 36)}
+_PEOPLE = {"trial": (2, 6), "starter": (2, 8), "pro": (5, 15), "enterprise": (12, 31)}
 _PRICE = {"trial": 0, "starter": 19, "pro": 39, "enterprise": 59}
 _ROLES = ("power", "regular", "light")
 _ROLE_SHARE = (0.16, 0.42, 0.42)
-_RATE = {"power": (0.65, 0.95), "regular": (0.28, 0.60), "light": (0.04, 0.20)}
+_RATE = {"power": (0.45, 0.85), "regular": (0.12, 0.36), "light": (0.01, 0.10)}
 _AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/142.0 Safari/537.36",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 15_7) AppleWebKit/605.1.15 Version/26.0 Safari/605.1.15",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 15_7) AppleWebKit/605.1.15 Version/26.0 Safari/605.1",
     "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
 )
 _PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148"
@@ -123,9 +123,7 @@ def build(seed: int, scale: float = 1.0) -> Company:
         seats = len(crew) + rng.randint(0, max(1, len(crew) // 2))
         mrr = seats * _PRICE[account.plan]
         indices = tuple(p.index for p in crew)
-        accounts.append(
-            msgspec.structs.replace(account, seats=seats, mrr=mrr, people=indices)
-        )
+        accounts.append(msgspec.structs.replace(account, seats=seats, mrr=mrr, people=indices))
     people = _consultants(rng, people, accounts)
     people, shared = _share_devices(rng, people, accounts)
     visitors = tuple(
@@ -230,17 +228,13 @@ def _device(rng: random.Random, *, phone: bool | None = None) -> Device:
     return Device(anonymous_id, _PHONE if phone else rng.choice(_AGENTS), phone, skew_ms)
 
 
-def _consultants(
-    rng: random.Random, people: list[Person], accounts: list[Account]
-) -> list[Person]:
+def _consultants(rng: random.Random, people: list[Person], accounts: list[Account]) -> list[Person]:
     """One in a hundred works for a second account as well."""
     out = list(people)
     for person in rng.sample(people, len(people) // 100):
         second = rng.randrange(len(accounts))
         if second != person.account and accounts[second].created < DAYS - 30:
-            out[person.index] = msgspec.structs.replace(
-                person, second=second, title="Consultant"
-            )
+            out[person.index] = msgspec.structs.replace(person, second=second, title="Consultant")
     return out
 
 

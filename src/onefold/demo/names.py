@@ -53,13 +53,13 @@ REGIONS: tuple[Region, ...] = (
     ),
     Region(
         "DE", "de-DE", "Europe/Berlin", 1, 0.11,
-        _latin("Jürgen=Juergen Anna Lukas Lena Björn=Bjoern Käthe=Kaethe Jonas Mia Felix Sophie Uwe"),
-        _latin("Müller=Mueller Schröder=Schroeder Weiß=Weiss Köhler=Koehler Becker Vogel Groß=Gross"),
+        _latin("Jürgen=Juergen Anna Lukas Lena Björn=Bjoern Käthe=Kaethe Jonas Mia Felix Uwe"),
+        _latin("Müller=Mueller Schröder=Schroeder Weiß=Weiss Köhler=Koehler Becker Groß=Gross"),
     ),
     Region(
         "FR", "fr-FR", "Europe/Paris", 1, 0.08,
-        _latin("Élodie=Elodie François=Francois Zoé=Zoe Théo=Theo Camille Hugo Inès=Ines Noël=Noel"),
-        _latin("Lefèvre=Lefevre Bénard=Benard Dubois Moreau Girard Garçon=Garcon Petit Núñez=Nunez"),
+        _latin("Élodie=Elodie François=Francois Zoé=Zoe Théo=Theo Camille Inès=Ines Noël=Noel"),
+        _latin("Lefèvre=Lefevre Bénard=Benard Dubois Moreau Girard Garçon=Garcon Núñez=Nunez"),
     ),
     Region(
         "SE", "sv-SE", "Europe/Stockholm", 1, 0.04,
@@ -74,11 +74,17 @@ REGIONS: tuple[Region, ...] = (
     Region(
         "GR", "el-GR", "Europe/Athens", 2, 0.03,
         (("Γιώργος", "Giorgos"), ("Ελένη", "Eleni"), ("Νίκος", "Nikos"), ("Μαρία", "Maria")),
-        (("Παπαδόπουλος", "Papadopoulos"), ("Οικονόμου", "Oikonomou"), ("Νικολαΐδης", "Nikolaidis")),
+        (
+            ("Παπαδόπουλος", "Papadopoulos"), ("Οικονόμου", "Oikonomou"),
+            ("Νικολαΐδης", "Nikolaidis"),
+        ),
     ),
     Region(
         "UA", "uk-UA", "Europe/Kyiv", 2, 0.03,
-        (("Олександр", "Oleksandr"), ("Наталія", "Nataliia"), ("Їжак", "Yizhak"), ("Ганна", "Hanna")),
+        (
+            ("Олександр", "Oleksandr"), ("Наталія", "Nataliia"), ("Їрина", "Yiryna"),
+            ("Ганна", "Hanna"),
+        ),
         (("Шевченко", "Shevchenko"), ("Ковальчук", "Kovalchuk"), ("Бондаренко", "Bondarenko")),
     ),
     Region(
@@ -99,7 +105,10 @@ REGIONS: tuple[Region, ...] = (
     ),
     Region(
         "IN", "hi-IN", "Asia/Kolkata", 5.5, 0.06,
-        (("प्रिया", "Priya"), ("अर्जुन", "Arjun"), ("Ananya", "Ananya"), ("Rohan", "Rohan"), ("தமிழ்", "Tamil")),
+        (
+            ("प्रिया", "Priya"), ("अर्जुन", "Arjun"), ("Ananya", "Ananya"), ("Rohan", "Rohan"),
+            ("கவிதா", "Kavitha"),
+        ),
         (("शर्मा", "Sharma"), ("Iyer", "Iyer"), ("पटेल", "Patel"), ("Krishnan", "Krishnan")),
     ),
     Region(
@@ -115,7 +124,10 @@ REGIONS: tuple[Region, ...] = (
     ),
     Region(
         "JP", "ja-JP", "Asia/Tokyo", 9, 0.04,
-        (("さくら", "Sakura"), ("健太", "Kenta"), ("葵", "Aoi"), ("ハルカ", "Haruka"), ("翔", "Sho")),
+        (
+            ("さくら", "Sakura"), ("健太", "Kenta"), ("葵", "Aoi"), ("ハルカ", "Haruka"),
+            ("翔", "Sho"),
+        ),
         (("佐藤", "Sato"), ("髙橋", "Takahashi"), ("渡邉", "Watanabe"), ("小林", "Kobayashi")),
         family_first=True,
     ),
@@ -132,14 +144,15 @@ REGIONS: tuple[Region, ...] = (
     ),
 )  # fmt: skip
 
-FIRST_WORDS = tuple(
-    "Alder Amber Anchor Arbor Basalt Beacon Birch Bluewater Bridge Canyon Cedar Cinder Clover Cobalt "
-    "Compass Copper Coral Crane Delta Drift Ember Fable Falcon Fern Flint Garnet Glacier Granite "
-    "Harbor Hazel Heron Hollow Indigo Iris Ivory Juniper Keel Kestrel Lantern Larch Linden Lumen "
-    "Maple Marble Meridian Mesa Mosaic North Nova Oak Onyx Orchard Osprey Pebble Pine Prairie Quarry "
-    "Raven Ridge River Rowan Saffron Sage Sierra Silver Slate Sparrow Spruce Summit Tidal Timber "
-    "Topaz Umber Valley Verde Violet Walnut Willow Wren Zephyr".split()
+_FIRST_WORDS = (
+    "Alder Amber Anchor Arbor Basalt Beacon Birch Bluewater Bridge Canyon Cedar Cinder Clover "
+    "Cobalt Compass Copper Coral Crane Delta Drift Ember Fable Falcon Fern Flint Garnet Glacier "
+    "Granite Harbor Hazel Heron Hollow Indigo Iris Ivory Juniper Keel Kestrel Lantern Larch Linden "
+    "Lumen Maple Marble Meridian Mesa Mosaic North Nova Oak Onyx Orchard Osprey Pebble Pine Prairie "
+    "Quarry Raven Ridge River Rowan Saffron Sage Sierra Silver Slate Sparrow Spruce Summit Tidal "
+    "Timber Topaz Umber Valley Verde Violet Walnut Willow Wren Zephyr"
 )
+FIRST_WORDS = tuple(_FIRST_WORDS.split())
 SECOND_WORDS: tuple[tuple[str, str], ...] = (
     ("Logistics", "logistics"), ("Freight", "logistics"), ("Foods", "retail"), ("Market", "retail"),
     ("Robotics", "manufacturing"), ("Works", "manufacturing"), ("Energy", "energy"),
@@ -149,7 +162,10 @@ SECOND_WORDS: tuple[tuple[str, str], ...] = (
     ("Academy", "education"),
 )  # fmt: skip
 NATIVE_COMPANIES: dict[str, tuple[tuple[str, str, str], ...]] = {
-    "JP": (("株式会社あかつき", "akatsuki", "manufacturing"), ("ドット製作所", "dot-works", "manufacturing")),
+    "JP": (
+        ("株式会社あかつき", "akatsuki", "manufacturing"),
+        ("ドット製作所", "dot-works", "manufacturing"),
+    ),
     "CN": (("北辰物流", "beichen-logistics", "logistics"),),
     "KR": (("한빛소프트웨어", "hanbit-software", "software"),),
     "GR": (("Ζέφυρος Ναυτιλιακή", "zefyros-shipping", "logistics"),),

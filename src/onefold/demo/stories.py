@@ -97,8 +97,8 @@ class Stories(msgspec.Struct, frozen=True):
     outage_day: int
 
 
-def plant(company: Company) -> Stories:
-    """The stories of this company."""
+def plant(company: Company, first_weekday: int) -> Stories:
+    """The stories of this company. `first_weekday`: of day 0, Monday is 0."""
     rng = random.Random(f"{company.seed}/stories")
     trial = company.accounts[0]
     steady = [a for a in company.accounts if _is_steady(a)]
@@ -107,14 +107,18 @@ def plant(company: Company) -> Stories:
     failing = rng.sample(rest, min(max(2, round(14 * company.scale)), len(rest)))
     failure = Failure(tuple(a.key for a in failing), DAYS - 10, 0.85, _ERRORS)
     customer = _customer(rng, company, failing)
+    outage = rng.randint(DAYS - 32, DAYS - 24)
+    weekday = (first_weekday + outage) % 7
+    outage += 7 - weekday if weekday > 4 else 0  # an outage that is felt
+    monday = 7 * rng.randint(7, 9) + (-first_weekday) % 7
     return Stories(
         falling=tuple(_fall(rng, company, a) for a in falling),
         trial=Trial(trial.key, trial.created, DAYS - 10),
         failure=failure,
         campaign=_campaign(rng, company, customer),
         customer=_told(customer, company),
-        holiday=tuple(range(start := 7 * rng.randint(7, 9), start + 7)),
-        outage_day=rng.randint(DAYS - 32, DAYS - 22),
+        holiday=tuple(range(monday, monday + 7)),
+        outage_day=outage,
     )
 
 
@@ -209,8 +213,9 @@ def _told(person: Person, company: Company) -> Customer:
         account=company.accounts[person.account].key,
         subject="PDF export of the weekly report fails since last week",
         content=(
-            "Hello, every time I export our weekly report as PDF I get “render_timeout” after half a "
-            "minute. Nobody here can export anything, and our board meets on Thursday. Please help."
+            "Hello, every time I export our weekly report as PDF I get “render_timeout” after half "
+            "a minute. Nobody here can export anything, and our board meets on Thursday. "
+            "Please help."
         ),
         tags=("exports",),
     )

@@ -23,7 +23,7 @@ SELECT coalesce((SELECT max(id) FROM identifier), 0), coalesce((SELECT max(id) F
 FIND = """
 SELECT i.namespace, i.value, i.id, i.generic, f.id, f.chapter_ms, f.owner_id, f.person_id,
   CASE WHEN f.events > 0 THEN coalesce(f.last_seen_ms, 9007199254740991) END
-FROM unnest(%s::text[], %s::text[]) AS k (namespace, value)
+FROM unnest(%b::text[], %b::text[]) AS k (namespace, value)
 JOIN identifier i ON i.namespace = k.namespace AND md5(i.value) = md5(k.value) AND i.value = k.value
 JOIN fragment f ON f.identifier_id = i.id
 ORDER BY i.id, f.chapter_ms
@@ -35,7 +35,7 @@ LEFT JOIN link l ON l.a = least(o.device_id, o.who_id) AND l.b = greatest(o.devi
 WHERE o.device_id = ANY(%s)
 """
 LINKS = """
-SELECT l.a, l.b, l.last_day FROM unnest(%s::bigint[], %s::bigint[]) AS k (a, b)
+SELECT l.a, l.b, l.last_day FROM unnest(%b::bigint[], %b::bigint[]) AS k (a, b)
 JOIN link l ON l.a = k.a AND l.b = k.b
 """
 PEOPLE = """
@@ -75,56 +75,56 @@ ORDER BY j.person_id, j.id DESC
 
 ADD_IDENTIFIERS = """
 INSERT INTO identifier (id, namespace, value)
-SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[])
+SELECT * FROM unnest(%b::bigint[], %b::text[], %b::text[])
 """
 SET_GENERIC = "UPDATE identifier SET generic = true WHERE id = ANY(%s)"
 SET_FRAGMENTS = """
 UPDATE fragment f SET chapter_ms = t.chapter_ms, owner_id = t.owner_id, person_id = t.person_id
-FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[])
   AS t (id, chapter_ms, owner_id, person_id)
 WHERE f.id = t.id
 """
 ADD_FRAGMENTS = """
 INSERT INTO fragment (id, identifier_id, chapter_ms, owner_id, person_id)
-SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[])
 """
 SET_PEOPLE = """
 UPDATE fragment f SET person_id = t.person_id
-FROM unnest(%s::bigint[], %s::bigint[]) AS t (id, person_id) WHERE f.id = t.id
+FROM unnest(%b::bigint[], %b::bigint[]) AS t (id, person_id) WHERE f.id = t.id
 """
 ADD_LINKS = """
 INSERT INTO link (a, b, first_pos, last_day, source_id, suppressed)
-SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::text[])
+SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::int[], %b::int[], %b::text[])
 """
 SET_DAYS = """
 UPDATE link l SET last_day = t.last_day
-FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS t (a, b, last_day)
+FROM unnest(%b::bigint[], %b::bigint[], %b::int[]) AS t (a, b, last_day)
 WHERE l.a = t.a AND l.b = t.b
 """
 SET_SUPPRESSED = """
 UPDATE link l SET suppressed = t.suppressed
-FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS t (a, b, suppressed)
+FROM unnest(%b::bigint[], %b::bigint[], %b::text[]) AS t (a, b, suppressed)
 WHERE l.a = t.a AND l.b = t.b
 """
 DROP_LOGINS = """
 DELETE FROM login l
-USING unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS t (device_id, at_ms, who_id)
+USING unnest(%b::bigint[], %b::bigint[], %b::bigint[]) AS t (device_id, at_ms, who_id)
 WHERE l.device_id = t.device_id AND l.at_ms = t.at_ms AND l.who_id = t.who_id
 """
 ADD_LOGINS = """
 INSERT INTO login (device_id, at_ms, who_id, until_ms)
-SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[])
 ON CONFLICT (device_id, at_ms, who_id) DO UPDATE SET until_ms = excluded.until_ms
 """
 ADD_JOURNAL = """
 INSERT INTO person_journal (pos, person_id, action, other_id, members, at_ms)
 SELECT t.pos, t.person_id, t.action, t.other_id, t.members::bigint[], t.at_ms
-FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::bigint[])
+FROM unnest(%b::bigint[], %b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::bigint[])
   AS t (pos, person_id, action, other_id, members, at_ms)
 """
 DROP_ALIASES = "DELETE FROM person_alias WHERE old_id = ANY(%s)"
 ADD_ALIASES = """
-INSERT INTO person_alias (old_id, person_id) SELECT * FROM unnest(%s::bigint[], %s::bigint[])
+INSERT INTO person_alias (old_id, person_id) SELECT * FROM unnest(%b::bigint[], %b::bigint[])
 """
 
 PERSON_OF = """
@@ -175,7 +175,7 @@ SELECT DISTINCT o.who_id, f.id FROM login o JOIN fragment f ON f.identifier_id =
 WHERE o.device_id = %s
 """
 ACCOUNTS_OF = """
-SELECT k.value, f.id FROM unnest(%s::text[]) AS k (value)
+SELECT k.value, f.id FROM unnest(%b::text[]) AS k (value)
 JOIN identifier i
   ON i.namespace = 'account_id' AND md5(i.value) = md5(k.value) AND i.value = k.value
 JOIN fragment f ON f.identifier_id = i.id

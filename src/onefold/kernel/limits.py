@@ -17,6 +17,7 @@ collect_queue_bytes_max = 64_000_000  # waiting for the log; beyond it senders g
 request_drain_bytes_max = 256_000_000  # of a body that is refused: read and dropped, then answered
 request_read_s_max = 60  # for a body to arrive
 request_members_max = 1_000  # top-level keys of a body that has to be split by hand
+shared_value_bytes_max = 128_000  # `context` beside `batch`; a longer one is treated as absent
 envelope_depth_safe = 400  # nesting that every JSON reader of ours takes, however deep its stack
 commit_group_rows_max = 2_000
 collect_wait_s_max = 5  # for the log to hold a request; then 503

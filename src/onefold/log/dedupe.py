@@ -92,7 +92,7 @@ class Dedupe:
             for run in self._runs:
                 hit |= run.hits(high, low)
             if hit.any():
-                for index in np.flatnonzero(hit):
+                for index in np.flatnonzero(hit).tolist():
                     out[index] = True
         batch: set[bytes] = set()
         for index, k in enumerate(keys):

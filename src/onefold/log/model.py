@@ -1,8 +1,8 @@
 """What a log row holds.
 
 The body is zstd over JSON: an envelope as the Segment spec has it,
-`{"batch": [item, …], "sentAt"?, "context"?, "integrations"?, "type"?}`. `type` is the kind for items
-that carry none (they came by `/v1/track` and its like). Items are kept byte for byte as sent.
+`{"batch": [item, …], "sentAt"?, "context"?, "integrations"?, "type"?}`. `type` is the kind for
+items that carry none (they came by `/v1/track` and its like). Items are kept byte for byte.
 """
 
 from typing import Any

@@ -16,7 +16,7 @@ LOCK = "SELECT pg_advisory_xact_lock(%s)"
 INSERT = """
 INSERT INTO log (seq, source_id, category, received_ms, items, body)
 SELECT nextval('log_seq'), source_id, category, received_ms, items, body
-FROM unnest(%s::int[], %s::text[], %s::bigint[], %s::int[], %s::bytea[])
+FROM unnest(%b::int[], %b::text[], %b::bigint[], %b::int[], %b::bytea[])
   AS t (source_id, category, received_ms, items, body)
 RETURNING seq
 """
@@ -35,7 +35,7 @@ ORDER BY seq
 """
 FETCH = """
 SELECT source_id, category, received_ms, items, body, seq
-FROM log WHERE seq = ANY(%s::bigint[])
+FROM log WHERE seq = ANY(%b::bigint[])
 """
 HEAD = "SELECT coalesce(max(seq), 0) FROM log"
 CHECKPOINT = "SELECT seq FROM checkpoint WHERE name = %s"

@@ -15,24 +15,24 @@ LOAD = "SELECT id, state FROM fragment WHERE id = ANY(%s)"
 SAVE = """
 UPDATE fragment f SET state = t.state, first_seen_ms = t.first_ms, last_seen_ms = t.last_ms,
   events = t.events
-FROM unnest(%s::bigint[], %s::bytea[], %s::bigint[], %s::bigint[], %s::bigint[])
+FROM unnest(%b::bigint[], %b::bytea[], %b::bigint[], %b::bigint[], %b::bigint[])
   AS t (id, state, first_ms, last_ms, events)
 WHERE f.id = t.id
 """
 CHUNKS = """
 INSERT INTO fact_chunk (fragment_id, first_ms, last_ms, first_pos, positions)
-SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[])
+SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bytea[])
 """
 DROP_CHUNKS = "DELETE FROM fact_chunk WHERE fragment_id = ANY(%s)"
 USAGE = """
 INSERT INTO usage (fragment_id, account_id, day, name_id, n)
-SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::bigint[])
+SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::int[], %b::int[], %b::bigint[])
 ON CONFLICT (fragment_id, account_id, day, name_id) DO UPDATE SET n = usage.n + excluded.n
 """
 POSITIONS = "SELECT positions FROM fact_chunk WHERE fragment_id = ANY(%s)"
 DROP_USAGE = "DELETE FROM usage WHERE fragment_id = ANY(%s)"
 NAMES = "SELECT id, name FROM event_name"
-ADD_NAMES = "INSERT INTO event_name (id, name) SELECT * FROM unnest(%s::int[], %s::text[])"
+ADD_NAMES = "INSERT INTO event_name (id, name) SELECT * FROM unnest(%b::int[], %b::text[])"
 PUT_DIRTY = "INSERT INTO dirty (body) VALUES (%s)"
 READ_DIRTY = "SELECT id, body FROM dirty ORDER BY id LIMIT %s"
 DROP_DIRTY = "DELETE FROM dirty WHERE id = ANY(%s)"
@@ -41,15 +41,15 @@ DUE = "SELECT kind, entity_id FROM due WHERE at_ms <= %s ORDER BY at_ms LIMIT %s
 DUE_OF = "SELECT entity_id, at_ms FROM due WHERE kind = %s AND entity_id = ANY(%s)"
 SET_DUE = """
 INSERT INTO due (kind, entity_id, at_ms)
-SELECT * FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[])
+SELECT * FROM unnest(%b::smallint[], %b::bigint[], %b::bigint[])
 ON CONFLICT (kind, entity_id) DO UPDATE SET at_ms = excluded.at_ms
 """
 DROP_DUE = "DELETE FROM due WHERE kind = %s AND entity_id = ANY(%s)"
 SAVE_PEOPLE = """
 INSERT INTO person (id, known, name, name_sort, email, title, account_id, identifiers,
   first_seen_ms, last_seen_ms, updated_ms)
-SELECT * FROM unnest(%s::bigint[], %s::bool[], %s::text[], %s::text[], %s::text[], %s::text[],
-  %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])
+SELECT * FROM unnest(%b::bigint[], %b::bool[], %b::text[], %b::text[], %b::text[], %b::text[],
+  %b::bigint[], %b::text[], %b::bigint[], %b::bigint[], %b::bigint[])
 ON CONFLICT (id) DO UPDATE SET known = excluded.known, name = excluded.name,
   name_sort = excluded.name_sort, email = excluded.email, title = excluded.title,
   account_id = excluded.account_id, identifiers = excluded.identifiers,
@@ -60,23 +60,23 @@ DROP_PEOPLE = "DELETE FROM person WHERE id = ANY(%s)"
 DROP_ACCOUNTS = "DELETE FROM person_account WHERE person_id = ANY(%s)"
 SAVE_ACCOUNTS = """
 INSERT INTO person_account (person_id, account_id, since_ms, last_ms, is_primary)
-SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bool[])
+SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bool[])
 """
 MEMBERS = "SELECT account_id, person_id FROM person_account WHERE account_id = ANY(%s)"
 PEOPLE_AFTER = "SELECT id FROM person WHERE id > %s ORDER BY id LIMIT %s"
 ACCOUNTS_ALL = "SELECT id FROM account"
 SAVE_LEDGER = """
 INSERT INTO ledger (source_id, hour_ms, received, processed, duplicate, refused)
-SELECT * FROM unnest(%s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-  %s::bigint[])
+SELECT * FROM unnest(%b::int[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[],
+  %b::bigint[])
 ON CONFLICT (source_id, hour_ms) DO UPDATE SET received = ledger.received + excluded.received,
   processed = ledger.processed + excluded.processed,
   duplicate = ledger.duplicate + excluded.duplicate, refused = ledger.refused + excluded.refused
 """
 SAVE_REFUSED = """
 INSERT INTO refused (pos, source_id, received_ms, code, field, problem, remedy, raw)
-SELECT * FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::text[], %s::text[], %s::text[],
-  %s::text[], %s::bytea[])
+SELECT * FROM unnest(%b::bigint[], %b::int[], %b::bigint[], %b::text[], %b::text[], %b::text[],
+  %b::text[], %b::bytea[])
 """
 
 UsageKey = tuple[int, int, int, int]  # fragment, account (0: by membership), day, event name

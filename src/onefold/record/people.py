@@ -29,13 +29,12 @@ def person(conn: Connection, viewer: Viewer, ref: str) -> model.Person:
     view = profiles.person(conn, viewer, person_id)
     if view is None:
         raise refs.unknown("person", ref)
-    row = store.person(conn, person_id) or {}
-    found = store.identifiers_of(conn, person_id)
+    row, found, accounts, sources = store.person(conn, person_id)
     contacts = [ids.api_id("con", int(r["value"])) for r in found if r["namespace"] == "contact"]
     return {
         "id": ids.api_id("per", person_id),
         "identifiers": lines.identifiers(found, view.seen),
-        "traits": lines.traits(view.traits, store.source_keys(conn)),
+        "traits": lines.traits(view.traits, sources),
         "accounts": [
             {
                 "id": ids.api_id("acc", r["id"]),
@@ -43,7 +42,7 @@ def person(conn: Connection, viewer: Viewer, ref: str) -> model.Person:
                 "primary": r["is_primary"],
                 "key": r["key"],
             }
-            for r in store.accounts_of(conn, person_id)
+            for r in accounts
         ],
         "audiences": lines.audiences(conn, viewer, "person", person_id),
         "events": lines.events(view),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from copy import copy
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import sql
 from psycopg.rows import dict_row
@@ -137,7 +137,7 @@ AT_RISK = "a.risk <> ''"
 OF_ACCOUNT = """
 EXISTS (SELECT 1 FROM person_account pa WHERE pa.person_id = p.id AND pa.account_id = %(account)s)
 """
-TYPO_THRESHOLD = "SELECT set_config('pg_trgm.word_similarity_threshold', '0.3', true)"
+TYPO_THRESHOLD = "SELECT set_config('pg_trgm.word_similarity_threshold', '0.25', true)"
 ACCOUNT_NAMES = "SELECT id, name, key FROM account WHERE id = ANY(%s)"
 PEOPLE_NAMES = "SELECT id, name, email FROM person WHERE id = ANY(%s)"
 OWNERS = "SELECT id, name, email FROM app_user WHERE id = ANY(%s)"
@@ -290,19 +290,40 @@ ORDER BY c.at_ms DESC, c.id DESC LIMIT %s
 FRAGMENTS_OF_PERSON = "SELECT id FROM fragment WHERE person_id = %s"
 
 
+class PersonRows(NamedTuple):
+    """What is known of a person beside its folded facts.
+
+    row          name, email, title, known, as lists show them; empty until they are written
+    identifiers  id, namespace, value, and first_ms and last_ms as the home of facts
+    accounts     id, name, key, is_primary; the primary one first
+    sources      source id → key
+    """
+
+    row: Row
+    identifiers: list[Row]
+    accounts: list[Row]
+    sources: dict[int, str]
+
+
+def person(conn: Connection, person_id: int) -> PersonRows:
+    """A person's rows, in one round trip."""
+    dicts = [conn.cursor(row_factory=dict_row) for _ in range(3)]
+    with conn.pipeline():
+        dicts[0].execute(PERSON, (person_id,))
+        dicts[1].execute(IDENTIFIERS_OF, (person_id, limits.person_identifiers_max))
+        dicts[2].execute(ACCOUNTS_OF, (person_id,))
+        keys = conn.execute(SOURCE_KEYS)
+    return PersonRows(
+        row=dicts[0].fetchone() or {},
+        identifiers=dicts[1].fetchall(),
+        accounts=dicts[2].fetchall(),
+        sources=dict(keys.fetchall()),
+    )
+
+
 def source_keys(conn: Connection) -> dict[int, str]:
     """Source id → key."""
     return dict(conn.execute(SOURCE_KEYS).fetchall())
-
-
-def person(conn: Connection, person_id: int) -> Row | None:
-    """The person's row of lists; None until it is written."""
-    return _one(conn, PERSON, (person_id,))
-
-
-def accounts_of(conn: Connection, person_id: int) -> list[Row]:
-    """A person's accounts, the primary one first."""
-    return _all(conn, ACCOUNTS_OF, (person_id,))
 
 
 def account(conn: Connection, wanted: int | str) -> Row | None:
@@ -315,11 +336,6 @@ def account(conn: Connection, wanted: int | str) -> Row | None:
 def people_of(conn: Connection, account_id: int, people_max: int) -> list[Row]:
     """An account's people, newest seen first."""
     return _all(conn, PEOPLE_OF, (account_id, people_max))
-
-
-def identifiers_of(conn: Connection, person_id: int) -> list[Row]:
-    """A person's identifiers: id, namespace, value, first_ms and last_ms as the home of facts."""
-    return _all(conn, IDENTIFIERS_OF, (person_id, limits.person_identifiers_max))
 
 
 def fragments_of_person(conn: Connection, person_id: int) -> list[int]:

@@ -25,7 +25,9 @@ CATEGORIES: list[Option] = [
     ("general_inquiry", "General inquiry"), ("product_issue", "Product issue"),
     ("billing_issue", "Billing issue"), ("feature_request", "Feature request"),
 ]  # fmt: skip
-CHANNELS: list[Option] = [("form", "Form"), ("email", "E-mail"), ("chat", "Chat"), ("phone", "Phone")]
+CHANNELS: list[Option] = [
+    ("form", "Form"), ("email", "E-mail"), ("chat", "Chat"), ("phone", "Phone")
+]  # fmt: skip
 ROLES: list[Option] = [
     ("reader", "Reader: sees"), ("member", "Member: sees and edits records"),
     ("admin", "Admin: also the set-up"),
@@ -34,7 +36,7 @@ ROLES: list[Option] = [
 
 def users(conn: Connection, ask: Ask) -> list[Option]:
     """Enabled users to choose an owner from, the viewer first."""
-    found = [(u.id, u.name or u.email) for u in crm.users.find(conn, ask.viewer)]
+    found = [(u.id, u.name or u.email) for u in crm.users.list_all(conn, ask.viewer) if u.enabled]
     return sorted(found, key=lambda u: u[0] != ask.user_id)
 
 
@@ -82,9 +84,9 @@ def _anonymous(event: Any) -> bool:
     return str(event.get("identifier", "")).startswith("anonymous_id:")
 
 
-def open_of(items: Iterable[Any], shut: tuple[str, ...] = ("resolved", "done", "cancelled")) -> list[Any]:
+def open_of(items: Iterable[Any]) -> list[Any]:
     """Tickets or tasks that are not closed."""
-    return [i for i in items if i["status"] not in shut]
+    return [i for i in items if i["status"] not in ("resolved", "done", "cancelled")]
 
 
 def usage_chart(usage: Sequence[Any], mark: tuple[str, str] | None = None) -> dict[str, Any]:
@@ -96,7 +98,7 @@ def usage_chart(usage: Sequence[Any], mark: tuple[str, str] | None = None) -> di
     if mark:
         bars["mark"] = list(mark)
     people = {
-        "name": "Active people", "kind": "line", "colour": "green", "axis": 1,
+        "name": "Active people", "kind": "bar", "colour": "green", "axis": 1,
         "y": [d["people"] for d in usage],
     }  # fmt: skip
     return {"x": [d["day"] for d in usage], "series": [bars, people]}
@@ -124,7 +126,7 @@ def trend_words(usage: Sequence[Any]) -> tuple[list[int], int, str]:
     change = round((total - was) / was * 100)
     if change == 0:
         return now, total, "As in the 14 days before"
-    return now, total, f"{abs(change)} % {'more' if change > 0 else 'less'} than the 14 days before"
+    return now, total, f"{abs(change)} % {'more' if change > 0 else 'less'} than before"
 
 
 def wrong(error: errors.OnefoldError) -> tuple[errors.Fault, ...]:
@@ -182,9 +184,7 @@ def signals_of_owner(conn: Connection, ask: Ask, rows: int) -> list[dict[str, An
     """Open signals of the accounts that the viewer owns."""
     if not ask.user_id:
         return []
-    page = signals.find(
-        conn, ask.viewer, {"status": "open", "owner": ask.user_id}, limit=rows
-    )
+    page = signals.find(conn, ask.viewer, {"status": "open", "owner": ask.user_id}, limit=rows)
     return [signal_row(s) for s in page.rows]
 
 

@@ -145,9 +145,9 @@ async def enter(request: AnyRequest) -> Response[Any] | None:
     token = request.cookies.get(record.SESSION_COOKIE)
     gate: record.Gate = request.app.state.gate
     try:
-        signed_in = gate.remembered(None, token) or await asyncio.to_thread(
-            gate.sign_in, None, token
-        )
+        signed_in = gate.remembered(None, token)
+        if signed_in is None:
+            signed_in = await asyncio.to_thread(gate.sign_in, None, token)
     except errors.NotSignedIn:
         return _to_login(request)
     if request.method not in _SAFE:
@@ -212,14 +212,14 @@ def ask_of(request: AnyRequest) -> Ask:
     return found
 
 
-def page(ask: Ask, name: str, *, status: int = 200, toast: Any = None, **values: Any) -> Page:
+def page(ask: Ask, template: str, /, *, http: int = 200, toast: Any = None, **values: Any) -> Page:
     """A template as an answer. Dialog templates answer alone to htmx, as a page without it."""
     values.setdefault("counts", {})
-    text = render.template(name, {"ask": ask, "fault_of": _fault_of, **values})
+    text = render.template(template, {"ask": ask, "fault_of": _fault_of, **values})
     headers = dict(_HEADERS)
     if toast is not None:
         headers["X-Toast"] = json.dumps(toast)
-    return Response(text, status_code=status, media_type=MediaType.HTML, headers=headers)
+    return Response(text, status_code=http, media_type=MediaType.HTML, headers=headers)
 
 
 def go(ask: Ask, url: str, toast: Mapping[str, Any] | None = None) -> Page:
@@ -227,7 +227,9 @@ def go(ask: Ask, url: str, toast: Mapping[str, Any] | None = None) -> Page:
     cookies = []
     if toast is not None:
         word = quote(json.dumps(toast), safe="")
-        cookies.append(Cookie(key="onefold_flash", value=word, path="/", max_age=30, samesite="lax"))
+        cookies.append(
+            Cookie(key="onefold_flash", value=word, path="/", max_age=30, samesite="lax")
+        )
     if ask.htmx:
         headers = {"HX-Redirect": url, **_HEADERS}
         return Response("", status_code=200, headers=headers, cookies=cookies)
@@ -265,9 +267,7 @@ def refuse(request: AnyRequest, error: Exception) -> Response[Any]:
         }  # fmt: skip
         return Response("", status_code=status, media_type=MediaType.HTML, headers=headers)
     shell = bool(ask.csrf)
-    return page(
-        ask, "error.html", status=status, title=title, text=text, shell=shell, code=status
-    )
+    return page(ask, "error.html", http=status, title=title, text=text, shell=shell, code=status)
 
 
 def _words_of(error: Exception) -> tuple[int, str, str]:

@@ -1,4 +1,4 @@
-"""In-place edits: which fields of a form differ from the record, the word for it, and its undo. Pure.
+"""In-place edits: which fields of a form differ from the record, the word for it, its undo. Pure.
 
 A record page sends its whole form on every change; only what differs is written, so that two people
 who edit different fields meet only in the version check.

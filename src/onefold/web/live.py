@@ -19,7 +19,9 @@ from onefold.web import timeline, view
 
 logger = structlog.get_logger("onefold.live")
 
-_NAMES = {"identify": "Identify", "group": "Group", "alias": "Alias", "page": "Page", "screen": "Screen"}
+_NAMES = {
+    "identify": "Identify", "group": "Group", "alias": "Alias", "page": "Page", "screen": "Screen"
+}  # fmt: skip
 
 
 class Watcher:
@@ -74,11 +76,12 @@ class Hub:
                 await asyncio.sleep(1)
                 continue
             for watcher in self._watchers:
-                items = [i for r in rows if watcher.source_id in (0, r.source_id) for i in self._items(r)]
-                if items:
+                wanted = [r for r in rows if watcher.source_id in (0, r.source_id)]
+                if wanted:
+                    items = [item for row in wanted for item in self._items(row)]
                     shown = items[-limits.live_items_max :]
-                    body = {"items": shown, "more": len(items) - len(shown)}
-                    watcher.give(event("facts", body))
+                    more = sum(row.items for row in wanted) - len(shown)
+                    watcher.give(event("facts", {"items": shown, "more": more}))
             await asyncio.sleep(limits.live_poll_ms / 1000)
 
     def _read(self) -> list[log.Row]:
@@ -117,7 +120,8 @@ def line(raw: bytes, kind: Any, source: str, received_ms: int) -> dict[str, Any]
     detail = view.value(known, 200) if known else ""
     title = item.get("event") if kind == "track" else _NAMES.get(str(kind), str(kind))
     if kind in ("page", "screen") and isinstance(known, dict):
-        detail = timeline.detail({"kind": kind, "name": item.get("name") or "", "properties": known})
+        page = {"kind": kind, "name": item.get("name") or "", "properties": known}
+        detail = timeline.detail(page)
     out = {"at": at, "source": source, "who": who, "name": str(title)[:120], "detail": detail}
     if ref:
         out["href"] = f"/people/find?ref={quote(ref, safe='')}"
@@ -135,4 +139,3 @@ def _who(item: dict[str, Any]) -> tuple[str, str]:
 def event(name: str, body: Any) -> bytes:
     """A server-sent event."""
     return f"event: {name}\ndata: ".encode() + msgspec.json.encode(body) + b"\n\n"
-

@@ -1,7 +1,7 @@
 """Templates: one Jinja environment, everything escaped, static files named by their content."""
 
-import hashlib
 import gzip
+import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -82,9 +82,7 @@ def environment() -> jinja2.Environment:
         event_title=timeline.title,
         event_detail=timeline.detail,
     )
-    env.filters.update(
-        ms=view.ms, num=view.number, words=view.words, value=view.value
-    )
+    env.filters.update(ms=view.ms, num=view.number, words=view.words, value=view.value)
     return env
 
 

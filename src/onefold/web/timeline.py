@@ -23,6 +23,20 @@ _ICONS: dict[str, tuple[str, view.Hue]] = {
     "crm": ("user", "green"),
     "system": ("system", "gray"),
 }
+_KIND_ICONS: dict[str, tuple[str, view.Hue]] = {
+    "identify": ("person", "green"),
+    "page": ("page", "gray"),
+    "screen": ("page", "gray"),
+    "group": ("account", "gray"),
+    "alias": ("link", "gray"),
+    "audience": ("audience", "gray"),
+}
+_NAME_ICONS: dict[str, tuple[str, view.Hue]] = {
+    "ticket": ("ticket", "blue"),
+    "task": ("task", "green"),
+    "signal": ("signal", "amber"),
+    "audience": ("audience", "gray"),
+}
 _BAD = ("failed", "error", "declined", "bounced", "cancelled", "canceled", "churn")
 # What makes one event of a name differ from another to a reader, most telling first.
 _TELLING = (
@@ -32,7 +46,7 @@ _TELLING = (
 
 
 class Run(msgspec.Struct, frozen=True):
-    """Equal events in a row, newest first; `icon`, `hue`, `title` and `detail` are of the newest."""
+    """Equal events in a row, newest first; what is shown for it is of the newest."""
 
     events: tuple[Event, ...]
     icon: str
@@ -124,23 +138,12 @@ def _likeness(event: Event) -> tuple[str, str, str, str]:
 
 
 def _picture(event: Event) -> tuple[str, view.Hue]:
-    kind, name = event.get("kind", "track"), str(event.get("name") or "").casefold()
+    kind, name = str(event.get("kind", "track")), str(event.get("name") or "").casefold()
     if any(word in name for word in _BAD):
         return "warn", "red"
-    if kind == "identify":
-        return "person", "green"
-    if kind in ("page", "screen"):
-        return "page", "gray"
-    if kind == "group":
-        return "account", "gray"
-    if kind in ("alias", "audience"):
-        return ("link" if kind == "alias" else "audience"), "gray"
-    if name.startswith("ticket"):
-        return "ticket", "blue"
-    if name.startswith("task"):
-        return "task", "green"
-    if name.startswith("signal"):
-        return "signal", "amber"
-    if name.startswith("audience"):
-        return "audience", "gray"
+    if kind in _KIND_ICONS:
+        return _KIND_ICONS[kind]
+    for start, picture in _NAME_ICONS.items():
+        if name.startswith(start):
+            return picture
     return _ICONS.get(str(event.get("category") or ""), ("click", "gray"))

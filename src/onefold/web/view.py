@@ -81,7 +81,7 @@ def local(at_ms: int, tz: tzinfo) -> datetime:
 
 
 def ago(at_ms: int, now_ms: int, tz: tzinfo) -> str:
-    """"just now", "5 min ago", "in 2 h", and the date when it is 30 days off or more."""
+    """ "just now", "5 min ago", "in 2 h", and the date when it is 30 days off or more."""
     seconds = round(abs(now_ms - at_ms) / 1000)
     future = at_ms > now_ms and seconds >= 45
     if seconds < 45:
@@ -133,7 +133,8 @@ def exact(at_ms: int, tz: tzinfo) -> str:
 
 def initials(name: str, fallback: str = "") -> str:
     """One or two letters for an avatar, in any script; `?` when there is nothing to take."""
-    words = [w for w in re.split(r"[\s._\-@+]+", name.strip() or fallback.split("@")[0]) if w]
+    text = name.strip() or fallback.partition("@")[0]
+    words = [w for w in re.split(r"[\s._\-@+]+", text) if w]
     letters = [next((c for c in w if c.isalnum()), "") for w in words]
     letters = [c for c in letters if c]
     if not letters:

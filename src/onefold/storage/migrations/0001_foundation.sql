@@ -62,7 +62,8 @@ CREATE TABLE identifier (
   id         bigint PRIMARY KEY,
   namespace  text NOT NULL,
   value      text NOT NULL,
-  generic    boolean NOT NULL DEFAULT false   -- seen with too many others to say who it is: never links
+  -- seen with too many others to say who it is: never links
+  generic    boolean NOT NULL DEFAULT false
 );
 CREATE UNIQUE INDEX identifier_value ON identifier (namespace, md5(value));
 
@@ -86,7 +87,7 @@ CREATE TABLE login (
   device_id  bigint NOT NULL,
   at_ms      bigint NOT NULL,            -- the run's first log-in, exactly
   who_id     bigint NOT NULL,
-  until_ms   bigint,                     -- the run has no log-in after this; null for the newest run
+  until_ms   bigint,                     -- no log-in of the run after it; null: the newest run
   PRIMARY KEY (device_id, at_ms, who_id)
 );
 
@@ -114,7 +115,8 @@ CREATE TABLE person_journal (
   id          bigserial PRIMARY KEY,
   pos         bigint NOT NULL,
   person_id   bigint NOT NULL,
-  action      text NOT NULL CHECK (action IN ('create', 'join', 'leave', 'merge', 'split', 'restore')),
+  action      text NOT NULL
+              CHECK (action IN ('create', 'join', 'leave', 'merge', 'split', 'restore')),
   other_id    bigint,
   members     bigint[] NOT NULL,
   at_ms       bigint NOT NULL
@@ -134,7 +136,7 @@ CREATE TABLE fragment (
   id             bigint PRIMARY KEY,
   identifier_id  bigint NOT NULL,
   chapter_ms     bigint NOT NULL DEFAULT 0,
-  owner_id       bigint,                          -- the log-in that holds this chapter (identifier.id)
+  owner_id       bigint,                          -- the log-in that holds it (identifier.id)
   person_id      bigint NOT NULL DEFAULT 0,       -- 0: an account's fragment
   first_seen_ms  bigint,
   last_seen_ms   bigint,
@@ -161,7 +163,7 @@ CREATE TABLE event_name (
   name  text NOT NULL UNIQUE
 );
 
--- Additive usage, keyed (fragment, account, day, event). Account 0: the person's membership decides.
+-- Additive usage, keyed (fragment, account, day, event). Account 0: the membership decides.
 CREATE TABLE usage (
   fragment_id  bigint NOT NULL,
   account_id   bigint NOT NULL,
@@ -204,7 +206,7 @@ CREATE TABLE audience (
   name         text NOT NULL,
   of           text NOT NULL CHECK (of IN ('person', 'account')),
   definition   jsonb NOT NULL,
-  feature      text NOT NULL DEFAULT '',         -- a campaign's feature: an open ticket tagged so mutes
+  feature      text NOT NULL DEFAULT '',         -- a campaign's: an open ticket tagged so mutes
   status       text NOT NULL DEFAULT 'building' CHECK (status IN ('building', 'live', 'deleted')),
   created_by   text NOT NULL,
   created_at   timestamptz NOT NULL DEFAULT now(),
@@ -247,7 +249,8 @@ CREATE TABLE source (
   id          integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   key         text NOT NULL UNIQUE,
   name        text NOT NULL,
-  category    text NOT NULL CHECK (category IN ('product', 'website', 'billing', 'support', 'email')),
+  category    text NOT NULL
+              CHECK (category IN ('product', 'website', 'billing', 'support', 'email')),
   write_key   text NOT NULL UNIQUE,
   enabled     boolean NOT NULL DEFAULT true,
   backfill    boolean NOT NULL DEFAULT false,    -- history is being loaded: signals wait
@@ -278,7 +281,7 @@ CREATE TABLE account (
   owner_id    bigint REFERENCES app_user (id),
   risk        text NOT NULL DEFAULT '' CHECK (risk IN ('', 'warning', 'critical')),
   risk_reason text NOT NULL DEFAULT '',
-  edited      jsonb NOT NULL DEFAULT '{}',       -- field → {"by", "at"}: set by hand, wins over facts
+  edited      jsonb NOT NULL DEFAULT '{}',       -- field → {"by", "at"}: by hand, wins over facts
   health      jsonb,                             -- signals.health, as the API answers it
   last_seen_ms bigint,
   version     integer NOT NULL DEFAULT 1,
@@ -288,7 +291,8 @@ CREATE TABLE account (
 CREATE UNIQUE INDEX account_key ON account (md5(key));
 CREATE INDEX account_owner ON account (owner_id);
 CREATE INDEX account_name ON account (name_sort, id);
-CREATE INDEX account_search ON account USING gin ((name_sort || ' ' || lower(key) || ' ' || domain) gin_trgm_ops);
+CREATE INDEX account_search ON account
+  USING gin ((name_sort || ' ' || lower(key) || ' ' || domain) gin_trgm_ops);
 
 CREATE TABLE contact (
   id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -305,7 +309,8 @@ CREATE TABLE contact (
   updated_at  timestamptz NOT NULL DEFAULT now(),
   archived_at timestamptz
 );
-CREATE UNIQUE INDEX contact_email ON contact (lower(email)) WHERE email <> '' AND archived_at IS NULL;
+CREATE UNIQUE INDEX contact_email ON contact (lower(email))
+  WHERE email <> '' AND archived_at IS NULL;
 CREATE INDEX contact_account ON contact (account_id);
 CREATE INDEX contact_owner ON contact (owner_id);
 CREATE INDEX contact_name ON contact (name_sort, id) WHERE archived_at IS NULL;
@@ -318,9 +323,11 @@ CREATE TABLE ticket (
   subject_sort text NOT NULL DEFAULT '',         -- folded, for search
   content     text NOT NULL DEFAULT '',
   status      text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'paused', 'resolved')),
-  priority    text NOT NULL DEFAULT 'medium' CHECK (priority IN ('low', 'medium', 'high', 'urgent')),
+  priority    text NOT NULL DEFAULT 'medium'
+              CHECK (priority IN ('low', 'medium', 'high', 'urgent')),
   category    text NOT NULL DEFAULT 'general_inquiry'
-              CHECK (category IN ('product_issue', 'billing_issue', 'feature_request', 'general_inquiry')),
+              CHECK (category IN (
+                'product_issue', 'billing_issue', 'feature_request', 'general_inquiry')),
   tags        text[] NOT NULL DEFAULT '{}',
   channel     text NOT NULL DEFAULT 'form' CHECK (channel IN ('chat', 'email', 'form', 'phone')),
   contact_id  bigint REFERENCES contact (id),

@@ -26,9 +26,7 @@ def accounts_list(request: door.AnyRequest) -> door.Page:
             cursor=query.get("cursor") or None,
         )  # fmt: skip
         people = data.users(conn, ask)
-        names = [
-            (a.key, a.name) for a in audiences.list_all(conn, ask.viewer) if a.of == "account"
-        ]
+        names = [(a.key, a.name) for a in audiences.list_all(conn, ask.viewer) if a.of == "account"]
         chips = [
             (label, dict(choices).get(query[key], query[key]), key)
             for key, label, choices in (
@@ -94,7 +92,10 @@ def account_edit(request: door.AnyRequest, ref: str) -> door.Page:
         )
     text = edits.word("account", changed, after.owner_name)
     back = door.undo(
-        f"/accounts/{after.id}", f"#record-{after.id}", version=after.version, **edits.form_values(was)
+        f"/accounts/{after.id}",
+        f"#record-{after.id}",
+        version=after.version,
+        **edits.form_values(was),
     )
     toast = {"text": text, **({"undo": back} if changed else {})}
     if not ask.htmx:
@@ -110,10 +111,9 @@ def accounts_bulk(request: door.AnyRequest) -> door.Page:
     picked = ask.many.get("ids", [])
     with ask.open() as conn:
         items: list[crm.Item] = []
+        owner = ask.form.get("owner_id") or None
         for account_id in picked:
-            crm.accounts.assign(
-                conn, ask.viewer, account_id, ask.form.get("owner_id") or None, ask.now_ms, into=items
-            )
+            crm.accounts.assign(conn, ask.viewer, account_id, owner, ask.now_ms, into=items)
         crm.append(conn, items, ask.now_ms)
     return door.go(ask, "/accounts", {"text": f"{len(picked)} assigned"})
 
@@ -147,7 +147,7 @@ def _form(
 ) -> door.Page:
     known = ("name", "key", "domain", "industry", "plan", "owner_id")
     return door.page(
-        ask, "account_new.html", status=status, title="New account", verb="Create account",
+        ask, "account_new.html", http=status, title="New account", verb="Create account",
         action="/accounts", v={**dict.fromkeys(known, ""), **values}, faults=faults, known=known,
         user_options=data.users(conn, ask), counts=data.counts(conn, ask),
     )  # fmt: skip

@@ -39,7 +39,8 @@ def _row(found: audiences.Audience) -> dict[str, Any]:
     names = ("key", "name", "of", "feature", "status", "version", "definition", "id")
     row = {name: getattr(found, name) for name in names}
     return {
-        **row, "size": found.members or 0, "created_at": found.created_ms, "updated_at": found.updated_ms
+        **row, "size": found.members or 0, "created_at": found.created_ms,
+        "updated_at": found.updated_ms,
     }  # fmt: skip
 
 
@@ -150,7 +151,7 @@ def _editor(
 ) -> door.Page:
     where = f"/audiences/{key}" if key else "/audiences"
     return door.page(
-        ask, "audience_edit.html", status=status, title=f"Edit {key}" if key else "New audience",
+        ask, "audience_edit.html", http=status, title=f"Edit {key}" if key else "New audience",
         action=where, back=where, yaml=text, faults=faults, version=version,
         verb="Save" if key else "Create audience",
     )  # fmt: skip
@@ -196,8 +197,9 @@ def audience_update(request: door.AnyRequest, key: str) -> door.Page:
         _, name, feature, rest = split(text)
         with ask.open() as conn:
             made = audiences.update(
-                conn, ask.viewer, key, name=name or None, source=rest, feature=feature, version=version
-            )
+                conn, ask.viewer, key, name=name or None, source=rest, feature=feature,
+                version=version,
+            )  # fmt: skip
     except (errors.Invalid, errors.Conflict) as error:
         return _editor(ask, key, text, data.wrong(error), error.status, version)
     return door.go(ask, f"/audiences/{made.key}", {"text": "Audience saved"})

@@ -113,7 +113,7 @@ def _form(ask: door.Ask, values: dict[str, Any], faults: Any, status: int = 200)
     with ask.open() as conn:
         found = [(a.key, a.name) for a in audiences.list_all(conn, ask.viewer)]
         return door.page(
-            ask, "destination_new.html", status=status, title="New webhook", verb="Create webhook",
+            ask, "destination_new.html", http=status, title="New webhook", verb="Create webhook",
             action="/destinations", v=values, faults=faults, audience_options=found,
             known=("name", "url", "config", "audiences"), counts=data.counts(conn, ask),
         )  # fmt: skip

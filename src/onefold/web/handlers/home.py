@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 from litestar import Response, get, post
 from litestar.datastructures import Cookie
 
-from onefold import crm, record, signals
+from onefold import crm, record
 from onefold.kernel import errors, limits
+from onefold.kernel.viewer import ROLES
 from onefold.web import data, door, render
 
 _ROWS = 20
@@ -63,11 +64,12 @@ def palette(request: door.AnyRequest) -> door.Page:
             if only in ("", "@"):
                 found["people"] = record.list_people(conn, ask.viewer, q=q, limit=_HITS)["items"]
             if not only:
-                found["accounts"] = record.list_accounts(conn, ask.viewer, q=q, limit=_HITS)["items"]
+                accounts = record.list_accounts(conn, ask.viewer, q=q, limit=_HITS)
+                found["accounts"] = accounts["items"]
             if only in ("", "#"):
                 found["tickets"] = crm.tickets.find(conn, ask.viewer, q=q, limit=_HITS).rows
     fold = q.casefold()
-    may = {"reader"} | ({"member"} if ask.can_write else set()) | ({"admin"} if ask.can_admin else set())
+    may = ROLES[: ROLES.index(ask.viewer.role) + 1]
     actions = [
         {"href": href, "name": name, "icon": icon, "key": "", "modal": href != "/audiences/new"}
         for href, name, icon, role in _ACTIONS
@@ -92,7 +94,7 @@ def _login(
     ask: door.Ask, target: str, email: str = "", problem: str = "", status: int = 200
 ) -> door.Page:
     return door.page(
-        ask, "login.html", status=status, title="Log in", email=email, problem=problem,
+        ask, "login.html", http=status, title="Log in", email=email, problem=problem,
         next=_inside(target),
     )  # fmt: skip
 

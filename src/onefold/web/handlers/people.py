@@ -132,7 +132,7 @@ def _contact_form(
     known = ("first_name", "last_name", "email", "title", "phone", "account_id", "owner_id")
     blank = dict.fromkeys((*known, "account_key"), "")
     return door.page(
-        ask, "contact_new.html", status=status, title="New contact", verb="Create contact",
+        ask, "contact_new.html", http=status, title="New contact", verb="Create contact",
         action="/contacts", v={**blank, **values}, faults=faults, known=known,
         user_options=data.users(conn, ask), counts=data.counts(conn, ask),
     )  # fmt: skip

@@ -18,7 +18,7 @@ def settings_page(request: door.AnyRequest) -> door.Page:
 def _page(ask: door.Ask, key: str = "") -> door.Page:
     with ask.open() as conn:
         keys = record.list_keys(conn, ask.viewer) if ask.can_admin else []
-        users = crm.users.find(conn, ask.viewer, disabled=True) if ask.can_admin else []
+        users = crm.users.list_all(conn, ask.viewer) if ask.can_admin else []
         return door.page(
             ask, "settings.html", title="Settings", key=key, keys=keys, users=users,
             counts=data.counts(conn, ask),
@@ -85,7 +85,7 @@ def _form(
 ) -> door.Page:
     known = ("name", "role", "email", "password")
     return door.page(
-        ask, f"{noun}_new.html", status=status, title=f"New {noun}", verb=f"Create {noun}",
+        ask, f"{noun}_new.html", http=status, title=f"New {noun}", verb=f"Create {noun}",
         action=f"/settings/{noun}s", v={**dict.fromkeys(known, ""), **values}, faults=faults,
         known=known, roles=data.ROLES,
     )  # fmt: skip

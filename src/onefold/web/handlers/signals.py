@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from litestar import get
+from litestar import get, post
 
 from onefold import crm, record, signals
-from onefold.web import data, door
+from onefold.web import data, door, edits
 
 
 @get("/signals", sync_to_thread=True)
@@ -36,10 +36,23 @@ def signal_page(request: door.AnyRequest, ref: str) -> door.Page:
         tasks = crm.tasks.find(conn, ask.viewer, {"signal_id": found["id"]}).rows
         usage = account["usage"][-90:]
         return door.page(
-            ask, "signal.html", s=found, sentences=found["sentences"], people=data.named(conn, ask, found["people"]),
+            ask, "signal.html", s=found, sentences=found["sentences"],
+            people=data.named(conn, ask, found["people"]),
             task=tasks[0] if tasks else None, chart=data.usage_chart(usage, found["span"]),
             chart_words=data.usage_words(usage), counts=data.counts(conn, ask),
         )  # fmt: skip
 
 
-HANDLERS: list[Any] = [signals_list, signal_page]
+@post("/signals/{ref:str}/close", sync_to_thread=True)
+def signal_close(request: door.AnyRequest, ref: str) -> door.Page:
+    """Close a signal by hand, saying whether it helped; risk and task follow."""
+    ask = door.ask_of(request)
+    with ask.open() as conn:
+        record.close_signal(
+            conn, ask.viewer, ref, ask.form.get("outcome", ""), ask.now_ms,
+            expected_version=edits.version(ask.form),
+        )  # fmt: skip
+    return door.go(ask, f"/signals/{ref}", {"text": "Signal closed"})
+
+
+HANDLERS: list[Any] = [signals_list, signal_page, signal_close]

@@ -7,7 +7,7 @@ from litestar import Request, get, post
 from litestar.response import Stream
 
 from onefold import sources
-from onefold.kernel import clock, errors, limits
+from onefold.kernel import clock, errors, ids, limits
 from onefold.web import data, door, live
 
 _HOURS = 72
@@ -37,15 +37,17 @@ def source_page(request: door.AnyRequest, ref: str) -> door.Page:
     tab = ask.query.get("tab", "live")
     tab = tab if tab in ("live", "refused", "install") else "live"
     with ask.open() as conn:
-        source = sources.get(conn, ask.viewer, sources.parse_id(ref))
+        source = sources.get(conn, ask.viewer, ids.parse_id("src", ref))
         hours = _hours(conn, ask, source.id, _HOURS)
-        refused = sources.refused(conn, ask.viewer, source.id, _before(ask)) if tab == "refused" else []
+        refused = []
+        if tab == "refused":
+            refused = sources.refused(conn, ask.viewer, source.id, _before(ask))
         counts = data.counts(conn, ask)
     day = _sum([h for h in hours if h.hour_ms > ask.now_ms - clock.DAY_MS])
     more = len(refused) == limits.page_rows_default
     return door.page(
         ask, "source.html", s=source, tab=tab, day=day, chart=_chart(ask, hours),
-        chart_words=f"Items an hour over {_HOURS} hours: {sum(h.processed for h in hours):,} in all.",
+        chart_words=f"Items an hour over {_HOURS} hours: {_sum(hours)['processed']:,} in all.",
         refused=[{**data.builtins(_row(r)), "text": _text(r.raw)} for r in refused],
         next=str(refused[-1].pos) if more else None, snippets=_snippets(ask, source), counts=counts,
     )  # fmt: skip
@@ -62,7 +64,8 @@ def _row(refusal: Any) -> dict[str, Any]:
 
 
 def _text(raw: bytes) -> str:
-    return raw[:_RAW_CHARS_MAX].decode("utf-8", "replace") + ("…" if len(raw) > _RAW_CHARS_MAX else "")
+    text = raw[:_RAW_CHARS_MAX].decode("utf-8", "replace")
+    return text + ("…" if len(raw) > _RAW_CHARS_MAX else "")
 
 
 def _hours(conn: Any, ask: door.Ask, source_id: int, hours: int) -> list[sources.LedgerHour]:
@@ -83,7 +86,10 @@ def _chart(ask: door.Ask, hours: list[sources.LedgerHour]) -> dict[str, Any]:
     def of(name: str) -> list[int]:
         return [getattr(by_hour[h], name) if h in by_hour else 0 for h in every]
 
-    parts = (("Processed", "processed", "accent-ink"), ("Repeats", "duplicate", "amber"), ("Refused", "refused", "red"))
+    parts = (
+        ("Processed", "processed", "accent-ink"), ("Repeats", "duplicate", "amber"),
+        ("Refused", "refused", "red"),
+    )  # fmt: skip
     return {
         "x": [ask.clock(h) for h in every],
         "series": [
@@ -97,12 +103,13 @@ def _snippets(ask: door.Ask, source: sources.Source) -> list[dict[str, str]]:
     settings = ask.request.app.state.settings
     host = (settings.public_url if settings else "") or str(ask.request.base_url)
     host, key = host.rstrip("/"), source.write_key or "YOUR_WRITE_KEY"
-    bare = host.split("://", 1)[-1]
+    scheme, _, bare = host.partition("://")
     browser = (
         'import { AnalyticsBrowser } from "@segment/analytics-next"\n\n'
         "const analytics = AnalyticsBrowser.load(\n"
         f'  {{ writeKey: "{key}", cdnURL: "{host}" }},\n'
-        f'  {{ integrations: {{ "Segment.io": {{ apiHost: "{bare}/v1", protocol: "{host.split("://")[0]}" }} }} }},\n'
+        '  { integrations: { "Segment.io": '
+        f'{{ apiHost: "{bare}/v1", protocol: "{scheme}" }} }} }},\n'
         ')\nanalytics.page()\nanalytics.identify("user-1", { email: "ann@acme.co" })\n'
     )
     python = (
@@ -113,7 +120,8 @@ def _snippets(ask: door.Ask, source: sources.Source) -> list[dict[str, str]]:
     )
     curl = (
         f"curl {host}/v1/track -u {key}: -H 'Content-Type: application/json' \\\n"
-        """  -d '{"userId": "user-1", "event": "Report Exported", "properties": {"format": "pdf"}}'\n"""
+        """  -d '{"userId": "user-1", "event": "Report Exported", """
+        """"properties": {"format": "pdf"}}'\n"""
     )
     return [
         {"name": "Browser", "text": browser}, {"name": "Python", "text": python},
@@ -127,7 +135,7 @@ def source_switch(request: door.AnyRequest, ref: str) -> door.Page:
     ask = door.ask_of(request)
     enabled = ask.form.get("enabled") == "yes"
     with ask.open() as conn:
-        source = sources.set_enabled(conn, ask.viewer, sources.parse_id(ref), enabled)
+        source = sources.set_enabled(conn, ask.viewer, ids.parse_id("src", ref), enabled)
     word = {"text": "Source is on" if enabled else "Source is off"}
     return door.go(ask, f"/sources/{source.api_id}", word)
 
@@ -156,7 +164,7 @@ def source_create(request: door.AnyRequest) -> door.Page:
 def _form(ask: door.Ask, values: dict[str, str], faults: Any, status: int = 200) -> door.Page:
     known = ("name", "category")
     return door.page(
-        ask, "source_new.html", status=status, title="New source", verb="Create source",
+        ask, "source_new.html", http=status, title="New source", verb="Create source",
         action="/sources", v={**dict.fromkeys(known, ""), **values}, faults=faults, known=known,
         categories=CATEGORIES,
     )  # fmt: skip
@@ -166,7 +174,7 @@ def _form(ask: door.Ask, values: dict[str, str], faults: Any, status: int = 200)
 async def source_live(request: Request[Any, Any, Any], ref: str) -> Stream:
     """The events of one source as they arrive."""
     door.ask_of(request).viewer.must_read()
-    return _stream(request, sources.parse_id(ref))
+    return _stream(request, ids.parse_id("src", ref))
 
 
 @get("/live")

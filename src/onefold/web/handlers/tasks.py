@@ -1,4 +1,4 @@
-"""Tasks: list, page, create, edit in place, done with Undo; rows and lines tick off where they stand."""
+"""Tasks: list, page, create, edit in place, done with Undo; rows tick off where they stand."""
 
 from datetime import datetime, time
 from typing import Any
@@ -51,7 +51,8 @@ def tasks_list(request: door.AnyRequest) -> door.Page:
         ]
         return door.page(
             ask, "tasks.html", title="Tasks", rows=page.rows, next=page.next, total=total,
-            total_text=data.total_text(total), views=_VIEWS, view=query.get("view", ""), chips=chips,
+            total_text=data.total_text(total), views=_VIEWS, view=query.get("view", ""),
+            chips=chips,
             filtered=bool(chips or query.get("q")), user_options=people,
             priorities=data.TASK_PRIORITIES, statuses=data.TASK_STATUSES,
             counts=data.counts(conn, ask),
@@ -93,7 +94,7 @@ def task_edit(request: door.AnyRequest, ref: str) -> door.Page:
             if part in _FRAGMENTS:
                 word = {"text": "Changed by someone else", "bad": True}
                 return door.page(ask, _FRAGMENTS[part], t=now, toast=word)
-            return _task(ask, conn, now, conflict=True, status=409)
+            return _task(ask, conn, now, conflict=True, http=409)
     values = edits.form_values(was)
     if "due_at" in values:
         values["due"] = ask.day(values.pop("due_at"))
@@ -187,7 +188,7 @@ def _form(
     known = ("subject", "body", "due_at", "owner_id", "priority", "kind")
     blank = dict.fromkeys((*known, "due", "account_id", "contact_id", "ticket_id"), "")
     return door.page(
-        ask, "task_new.html", status=status, title="New task", verb="Create task", action="/tasks",
+        ask, "task_new.html", http=status, title="New task", verb="Create task", action="/tasks",
         v={**blank, **values}, faults=faults, known=known, about=about,
         priorities=data.TASK_PRIORITIES, kinds=data.TASK_KINDS, user_options=data.users(conn, ask),
         counts=data.counts(conn, ask),

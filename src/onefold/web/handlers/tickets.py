@@ -1,5 +1,6 @@
 """Tickets: list, page, create, edit in place, solve with Undo."""
 
+from contextlib import suppress
 from typing import Any
 
 from litestar import HttpMethod, get, post, route
@@ -41,15 +42,19 @@ def tickets_list(request: door.AnyRequest) -> door.Page:
         )  # fmt: skip
         total = crm.tickets.count(conn, ask.viewer, filters, q=query.get("q", ""))
         people = data.users(conn, ask)
-        labels = {"owner": ("Owner", people), "priority": ("Priority", data.TICKET_PRIORITIES)}
+        labels: dict[str, tuple[str, list[data.Option]]] = {
+            "owner": ("Owner", people), "priority": ("Priority", data.TICKET_PRIORITIES),
+            "tag": ("Tag", []),
+        }  # fmt: skip
         chips = [
-            (labels.get(k, ("Tag", []))[0], dict(labels.get(k, ("", []))[1]).get(query[k], query[k]), k)
-            for k in ("owner", "priority", "tag")
-            if query.get(k)
+            (label, dict(choices).get(query[key], query[key]), key)
+            for key, (label, choices) in labels.items()
+            if query.get(key)
         ]
         return door.page(
             ask, "tickets.html", title="Tickets", rows=page.rows, next=page.next, total=total,
-            total_text=data.total_text(total), views=_VIEWS, view=query.get("view", ""), chips=chips,
+            total_text=data.total_text(total), views=_VIEWS, view=query.get("view", ""),
+            chips=chips,
             filtered=bool(chips or query.get("q")), user_options=people,
             priorities=data.TICKET_PRIORITIES, statuses=data.TICKET_STATUSES,
             counts=data.counts(conn, ask),
@@ -73,10 +78,8 @@ def _ticket(ask: door.Ask, conn: Connection, ticket: Any, **more: Any) -> door.P
         ]  # fmt: skip
     values: dict[str, Any] = {"days": [], "next": None}
     if ticket.contact_id:
-        try:
+        with suppress(errors.NotFound):  # the worker has not met this contact yet
             values = data.activity(conn, ask, ticket.contact_id, 30)
-        except errors.NotFound:
-            pass  # the worker has not met this contact yet; the page says so
     others = []
     if ticket.account_id:
         filters = {"account_id": ticket.account_id}
@@ -111,10 +114,13 @@ def ticket_edit(request: door.AnyRequest, ref: str) -> door.Page:
     except errors.Conflict:
         with ask.open() as conn:
             now = crm.tickets.get(conn, ask.viewer, ref)
-            return _ticket(ask, conn, now, conflict=True, status=409)
+            return _ticket(ask, conn, now, conflict=True, http=409)
     text = edits.word("ticket", changed, after.owner_name)
     back = door.undo(
-        f"/tickets/{after.id}", f"#record-{after.id}", version=after.version, **edits.form_values(was)
+        f"/tickets/{after.id}",
+        f"#record-{after.id}",
+        version=after.version,
+        **edits.form_values(was),
     )
     toast = {"text": text, **({"undo": back} if changed else {})}
     if not ask.htmx:
@@ -179,10 +185,11 @@ def _form(
     ask: door.Ask, conn: Connection, values: dict[str, str], faults: Any, status: int = 200
 ) -> door.Page:
     known = (
-        "subject", "content", "email", "contact_id", "tags", "priority", "category", "channel", "owner_id"
+        "subject", "content", "email", "contact_id", "tags", "priority", "category", "channel",
+        "owner_id",
     )  # fmt: skip
     return door.page(
-        ask, "ticket_new.html", status=status, title="New ticket", verb="Open ticket",
+        ask, "ticket_new.html", http=status, title="New ticket", verb="Open ticket",
         action="/tickets", v={**dict.fromkeys(known, ""), **values}, faults=faults, known=known,
         priorities=data.TICKET_PRIORITIES, categories=data.CATEGORIES, channels=data.CHANNELS,
         user_options=data.users(conn, ask), counts=data.counts(conn, ask),

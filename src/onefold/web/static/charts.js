@@ -26,31 +26,34 @@
   function options(spec) {
     const ink = axisText();
     const two = spec.series.some((s) => s.axis === 1);
-    const yAxis = (right) => ({
-      type: "value", minInterval: 1, position: right ? "right" : "left", axisLabel: { ...ink, hideOverlap: true },
-      splitLine: right ? { show: false } : { lineStyle: { color: colour("line") } }, splitNumber: 3,
+    // Two measures stand below one another on the same days, rather than on two scales at once.
+    const grids = two
+      ? [{ left: 36, right: 4, top: 12, height: "54%" }, { left: 36, right: 4, top: "72%", bottom: 22 }]
+      : [{ left: 36, right: 4, top: 12, bottom: 22 }];
+    const xAxis = (index) => ({
+      type: "category", gridIndex: index, data: spec.x.map(dayText), axisTick: { show: false },
+      axisLabel: { ...ink, hideOverlap: true, show: index === grids.length - 1 },
+      axisLine: { lineStyle: { color: colour("line-strong") } }, axisPointer: { label: { show: false } },
+    });
+    const yAxis = (index) => ({
+      type: "value", gridIndex: index, minInterval: 1, axisLabel: { ...ink, hideOverlap: true },
+      splitLine: { lineStyle: { color: colour("line") } }, splitNumber: index ? 1 : 3,
     });
     return {
       animation: false,
       aria: { enabled: false },
-      grid: { left: 4, right: 4, top: 12, bottom: 4, containLabel: true },
+      axisPointer: { link: [{ xAxisIndex: "all" }] },
+      grid: grids,
       tooltip: tip(),
-      xAxis: {
-        type: "category", data: spec.x.map(dayText), axisTick: { show: false }, axisLabel: { ...ink, hideOverlap: true },
-        axisLine: { lineStyle: { color: colour("line-strong") } }, boundaryGap: spec.series.some((s) => s.kind === "bar"),
-      },
-      yAxis: two ? [yAxis(false), yAxis(true)] : yAxis(false),
+      xAxis: grids.map((_, index) => xAxis(index)),
+      yAxis: grids.map((_, index) => yAxis(index)),
       series: spec.series.map((s) => ({
-        name: s.name, type: s.kind, data: s.y, yAxisIndex: two ? s.axis || 0 : 0, stack: s.stack,
-        itemStyle: { color: colour(s.colour), borderRadius: s.kind === "bar" && !s.stack ? [2, 2, 0, 0] : 0 },
-        lineStyle: { width: 1.5, color: colour(s.colour) }, showSymbol: false, symbol: "circle", barMaxWidth: 14,
-        cursor: "default",
+        name: s.name, type: s.kind, data: s.y, stack: s.stack, cursor: "default", barMaxWidth: 14,
+        xAxisIndex: two ? s.axis || 0 : 0, yAxisIndex: two ? s.axis || 0 : 0,
+        itemStyle: { color: colour(s.colour), borderRadius: s.stack ? 0 : [2, 2, 0, 0] },
         markArea: s.mark && {
-          silent: true, itemStyle: { color: colour("bg-hover") }, data: [[{ xAxis: dayText(s.mark[0]) }, { xAxis: dayText(s.mark[1]) }]],
-        },
-        markLine: s.level === undefined ? undefined : {
-          silent: true, symbol: "none", lineStyle: { color: colour("ink-3"), type: "dashed" }, data: [{ yAxis: s.level }],
-          label: { ...ink, position: "insideEndTop", formatter: s.levelName || "" },
+          silent: true, itemStyle: { color: colour("amber-soft") },
+          data: [[{ xAxis: dayText(s.mark[0]) }, { xAxis: dayText(s.mark[1]) }]],
         },
       })),
     };
