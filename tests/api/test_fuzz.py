@@ -11,10 +11,11 @@ from onefold import api
 from tests.api.conftest import Door
 
 DOCUMENT = api.openapi()
+# Users are left out: a password is hashed slowly on purpose. test_errors sends them odd bodies.
 CHANGES = [
     (method, path)
     for method, path, role in api.routes()
-    if method in ("POST", "PATCH") and role is not None
+    if method in ("POST", "PATCH") and role is not None and path != "/api/users"
 ]
 READS = [(path, role) for method, path, role in api.routes() if method == "GET" and role]
 PLACES = ("ref", "record_id", "source_id", "destination_id", "delivery_id", "signal_id", "key")
@@ -99,8 +100,6 @@ def _check(answer: Any, about: object) -> None:
 )
 def test_no_change_however_odd_breaks_the_door(door: Door, change: tuple[str, str, bytes]) -> None:
     method, path, body = change
-    if path.startswith("/api/users"):
-        return  # a user's password is hashed slowly on purpose; test_errors sends it odd bodies
     headers = {"Content-Type": "application/json"}
     _check(door(method, path, content=body, headers=headers), change)
 

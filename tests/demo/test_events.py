@@ -58,11 +58,16 @@ def usage(made: Made) -> dict[str, Counter[int]]:
     return out
 
 
-def ratio(days: Counter[int]) -> float:
-    """The last 14 complete days against 14 well before any story begins, same weekdays."""
-    late = sum(days[d] for d in range(DAYS - 14, DAYS))
-    early = sum(days[d] for d in range(DAYS - 49, DAYS - 35))
-    return late / max(early, 1)
+def ratio(made: Made, days: Counter[int]) -> float:
+    """A working day of the last 14 against an ordinary one before any story begins."""
+    first = clock.to_datetime(made.history.first_ms).weekday()
+    odd = {*made.truth.holiday, made.truth.outage_day}
+
+    def mean(begin: int, end: int) -> float:
+        found = [days[d] for d in range(begin, end) if (first + d) % 7 < 5 and d not in odd]
+        return sum(found) / len(found)
+
+    return mean(DAYS - 14, DAYS) / max(mean(DAYS - 44, DAYS - 20), 0.1)
 
 
 # ── the frame ──────────────────────────────────────────────────────────────────────────────────
@@ -185,9 +190,10 @@ def test_the_holiday_week_and_the_outage_are_felt_by_all(made: Made) -> None:
 
 
 def test_accounts_that_fall_keep_a_third_at_most_and_others_keep_most(made: Made) -> None:
-    found = {key: ratio(days) for key, days in usage(made).items() if sum(days.values()) > 800}
+    counted = usage(made)
+    found = {key: ratio(made, days) for key, days in counted.items() if days.total() > 800}
     falling = {f.account for f in made.truth.falling}
-    fell = {key: ratio(usage(made)[key]) for key in falling}
+    fell = {key: ratio(made, counted[key]) for key in falling}
     assert all(r < 0.38 for r in fell.values()), fell
     others = sorted(r for key, r in found.items() if key not in falling)
     assert 0.85 < others[len(others) // 2] < 1.2

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from onefold import signals, storage
 from onefold.kernel import clock, errors
@@ -12,22 +13,27 @@ NOW = 1_796_000_000_000
 READER = Viewer(kind="key", id=7, name="Dashboards", role="reader")
 
 
+INSERT = """
+INSERT INTO signal
+  (kind, reason, account_id, severity, evidence, baseline, opened_at, last_fired_at)
+VALUES ('usage_drop', 'quiet', %s, %s, %s, 40, %s, %s) RETURNING id
+"""
+EVIDENCE = {
+    "as_of": "2026-11-30",
+    "reasons": [{"text": "Quiet"}],
+    "people": [{"person_id": 4, "before": 9, "after": 0, "text": "stopped"}],
+}
+
+
 @pytest.fixture
 def three(conn: storage.Connection, world: Any) -> list[int]:
     """Signals of three accounts, the first two firing at the same instant."""
     made = []
     for n, key in enumerate("abc"):
+        times = clock.to_datetime(NOW), clock.to_datetime(NOW + n // 2)
+        severity = "critical" if n else "warning"
         row = conn.execute(
-            "INSERT INTO signal (kind, reason, account_id, severity, evidence, baseline, opened_at, "
-            "last_fired_at) VALUES ('usage_drop', 'quiet', %s, %s, %s::jsonb, 40, %s, %s) RETURNING id",
-            (
-                world.account(key, key.upper()),
-                "critical" if n else "warning",
-                '{"as_of": "2026-11-30", "reasons": [{"text": "Quiet"}], '
-                '"people": [{"person_id": 4, "before": 9, "after": 0, "text": "stopped"}]}',
-                clock.to_datetime(NOW),
-                clock.to_datetime(NOW + n // 2),
-            ),
+            INSERT, (world.account(key, key.upper()), severity, Jsonb(EVIDENCE), *times)
         ).fetchone()
         assert row is not None
         made.append(row[0])

@@ -120,12 +120,16 @@ def test_a_holiday_of_all_opens_nothing(conn: storage.Connection, world: Any, ru
 def test_silence_opens_with_its_own_words(
     conn: storage.Connection, world: Any, peers: list[int], run: Run
 ) -> None:
-    acme = team(world, "acme", 10, lambda _, d: 3 if d < DAY else 0)
-    assert [c for d in range(DAY, DAY + 8) for c in run(d) if "activity" in str(c.reasons)] == []
+    acme = team(world, "acme", 10, lambda _, d: 1 if d < DAY else 0, 2)
+    assert [c for d in range(DAY, DAY + 8) for c in run(d)] == []
     (change,) = run(DAY + 8)
-    assert change.account_id == acme
-    texts = [r["text"] for r in change.reasons]
-    assert "No activity for 8 days; it used to be active every day" in texts
+    assert (change.account_id, change.action, change.severity) == (acme, "opened", "warning")
+    assert [r["text"] for r in change.reasons] == [
+        "No activity for 8 days; it used to be active every day"
+    ]
+    assert change.subject == "Find out why Acme went quiet"
+    (row,) = signals.find(conn, SYSTEM).rows
+    assert (row.reason, row.baseline) == ("quiet", 28)
 
 
 def test_after_closing_there_is_a_pause_unless_it_gets_worse(
@@ -164,10 +168,9 @@ def test_two_accounts_of_one_consultant_are_judged_apart(
 def test_accounts_that_are_gone_from_the_table_open_nothing(
     conn: storage.Connection, world: Any, peers: list[int], run: Run
 ) -> None:
-    fragment = world.fragment(5)
     for person in (5, 6):
         fragment = world.fragment(person)
-        world.use(fragment, {d: 9 for d in range(DAY - 80, DAY - 14)}, account=987_654)
+        world.use(fragment, dict.fromkeys(range(DAY - 80, DAY - 14), 9), account=987_654)
     assert run(DAY) == []
 
 

@@ -29,9 +29,8 @@ from onefold.activation.model import (
 )
 from onefold.kernel import clock, errors, ids, limits
 from onefold.kernel.viewer import Viewer
-from onefold.storage import Connection
+from onefold.storage import Connection, locks
 
-_LOCK_KEY = 724004  # held while a destination is made, so that the limit on their number holds
 
 _COLUMNS = """id, key, name, kind, config->>'url', audiences, enabled, disabled_reason, created_by,
 created_at, version"""
@@ -154,7 +153,7 @@ def create(
     viewer.must_admin()
     wanted = {"kind": "webhook", "audiences": [], "enabled": True, **values}
     _check(wanted, private_allowed=private_allowed, creating=True)
-    conn.execute(LOCK, (_LOCK_KEY,))
+    conn.execute(LOCK, (locks.DESTINATIONS,))
     counted = conn.execute(COUNT).fetchone()
     if counted and counted[0] >= limits.destinations_max:
         raise errors.Conflict(

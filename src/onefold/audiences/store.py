@@ -30,9 +30,8 @@ from onefold.audiences.model import (
 from onefold.audiences.parse import dump, parse, tag_text
 from onefold.kernel import clock, errors, limits
 from onefold.kernel.viewer import Viewer
-from onefold.storage import Connection
+from onefold.storage import Connection, locks
 
-LOCK_KEY = 724010  # held while definitions and their leaves change
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]*", re.ASCII)
 
 LOCK = "SELECT pg_advisory_xact_lock(%s)"
@@ -158,7 +157,7 @@ def create(
     key, name, definition = _read(source, key, name, feature)
     feature = tag_text(feature)
     dumped = dump(definition)
-    conn.execute(LOCK, (LOCK_KEY,))
+    conn.execute(LOCK, (locks.DEFINITIONS,))
     (n,) = _one(conn.execute(COUNT))
     if n >= limits.audiences_max:
         remedy = "Delete one that is not used any more."
@@ -190,7 +189,7 @@ def update(
     Raises `NotFound`, `Invalid`, and `Conflict` when `version` is given and no longer current.
     """
     viewer.must_admin()
-    conn.execute(LOCK, (LOCK_KEY,))
+    conn.execute(LOCK, (locks.DEFINITIONS,))
     old = _get(conn, key)
     if version is not None and version != old.version:
         raise errors.Conflict(
@@ -217,7 +216,7 @@ def update(
 def delete(conn: Connection, viewer: Viewer, key: str) -> None:
     """Take an audience out of force; the worker lets its members go (`clear`). Its key is free."""
     viewer.must_admin()
-    conn.execute(LOCK, (LOCK_KEY,))
+    conn.execute(LOCK, (locks.DEFINITIONS,))
     conn.execute(DELETE, (_get(conn, key).id,))
     _settle_leaves(conn)
 

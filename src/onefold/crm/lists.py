@@ -12,6 +12,11 @@ from onefold.crm import fields, store
 from onefold.kernel import errors, ids, limits
 from onefold.storage import fold_name
 
+_WRONG_CURSOR = errors.Fault(
+    "cursor",
+    "is not one of this list in this order.",
+    "Send the `next` of the page before, with the same `sort`.",
+)
 NOBODY = "none"  # the value of a reference's filter that finds rows without one
 
 
@@ -69,17 +74,9 @@ def query(
         )
     if not 1 <= limit <= limits.page_rows_max:
         faults.append(errors.Fault("limit", f"is {limit}.", f"Use 1 to {limits.page_rows_max}."))
-    after = None
-    if cursor and not faults:
-        after = _after(cursor, sort)
-        if after is None:
-            faults.append(
-                errors.Fault(
-                    "cursor",
-                    "is not one of this list in this order.",
-                    "Send the `next` of the page before, with the same `sort`.",
-                )
-            )
+    after = _after(cursor, sort) if cursor and not faults else None
+    if cursor and not faults and after is None:
+        faults.append(_WRONG_CURSOR)
     if faults:
         raise errors.Invalid(*faults)
     return store.Query(

@@ -92,11 +92,11 @@ class Client:
         found: list[dict[str, Any]] = []
         cursor = ""
         while True:
-            page = await self.get(f"{path}?limit=200{cursor}")
+            page = await self.get(path + cursor)
             found += page["items"]
             if not page.get("next"):
                 return found
-            cursor = f"&cursor={quote(page['next'], safe='')}"
+            cursor = f"?cursor={quote(page['next'], safe='')}"
 
     async def pause(self, seconds: float) -> None:
         """Wait, at most so long; `StoppedError` when it is time to go."""

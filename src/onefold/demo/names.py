@@ -148,9 +148,9 @@ _FIRST_WORDS = (
     "Alder Amber Anchor Arbor Basalt Beacon Birch Bluewater Bridge Canyon Cedar Cinder Clover "
     "Cobalt Compass Copper Coral Crane Delta Drift Ember Fable Falcon Fern Flint Garnet Glacier "
     "Granite Harbor Hazel Heron Hollow Indigo Iris Ivory Juniper Keel Kestrel Lantern Larch Linden "
-    "Lumen Maple Marble Meridian Mesa Mosaic North Nova Oak Onyx Orchard Osprey Pebble Pine Prairie "
-    "Quarry Raven Ridge River Rowan Saffron Sage Sierra Silver Slate Sparrow Spruce Summit Tidal "
-    "Timber Topaz Umber Valley Verde Violet Walnut Willow Wren Zephyr"
+    "Lumen Maple Marble Meridian Mesa Mosaic North Nova Oak Onyx Orchard Osprey Pebble Pine "
+    "Prairie Quarry Raven Ridge River Rowan Saffron Sage Sierra Silver Slate Sparrow Spruce Summit "
+    "Tidal Timber Topaz Umber Valley Verde Violet Walnut Willow Wren Zephyr"
 )
 FIRST_WORDS = tuple(_FIRST_WORDS.split())
 SECOND_WORDS: tuple[tuple[str, str], ...] = (

@@ -7,10 +7,7 @@ import msgspec
 
 from onefold.kernel import facts, limits
 from onefold.log import model
-from onefold.storage import Connection
-
-# Held from the append to the end of the transaction: sequence numbers commit in order.
-LOCK_KEY = 724002
+from onefold.storage import Connection, locks
 
 LOCK = "SELECT pg_advisory_xact_lock(%s)"
 INSERT = """
@@ -54,7 +51,7 @@ def append(conn: Connection, rows: Sequence[model.Row]) -> list[int]:
     if not rows:
         return []
     with conn.pipeline():
-        conn.execute(LOCK, (LOCK_KEY,))
+        conn.execute(LOCK, (locks.APPEND,))
         cursor = conn.execute(
             INSERT,
             (

@@ -1,14 +1,14 @@
 """Why a signal fires, in sentences that an account's owner understands. Pure."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from onefold.kernel import clock, limits
 from onefold.signals.model import Reason, Use
 from onefold.signals.usage_drop import WINDOW_DAYS, Comparison, Fall, Verdict
 
-K = TypeVar("K", bound=Hashable)
+K = TypeVar("K", int, str)
 Pair = tuple[int, int]
 _FEATURE_PERCENT = 30
 _FEATURE_EVENTS_MIN = 5
@@ -100,7 +100,7 @@ def _sums(rows: Iterable[tuple[K, int, int]], split: tuple[int, int, int]) -> di
 def _fallen(pairs: Mapping[K, Pair]) -> list[tuple[K, Pair]]:
     """Those that lost, the greatest loss first; equal losses in the keys' order."""
     lost = [(key, pair) for key, pair in pairs.items() if pair[0] > pair[1]]
-    return sorted(lost, key=lambda found: (found[1][1] - found[1][0], str(found[0]).zfill(20)))
+    return sorted(lost, key=lambda found: (found[1][1] - found[1][0], found[0]))
 
 
 def _reasons(

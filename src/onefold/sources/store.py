@@ -8,12 +8,11 @@ from onefold.kernel import clock, errors, limits
 from onefold.kernel.facts import Refusal
 from onefold.kernel.viewer import Viewer
 from onefold.sources.model import CATEGORIES, LedgerHour, Source, slug
-from onefold.storage import Connection
+from onefold.storage import Connection, locks
 
 _WRITE_KEY_BYTES = 18
 
 # Held while a source is made, so that the limit on their number holds.
-_LOCK_KEY = 724003
 
 _COLUMNS = "id, key, name, category, write_key, enabled, backfill, created_by, created_at"
 LOCK = "SELECT pg_advisory_xact_lock(%s)"
@@ -45,7 +44,7 @@ def create(conn: Connection, viewer: Viewer, name: str, category: str = "product
     viewer.must_admin()
     name = name.strip()
     _check(name, category)
-    conn.execute(LOCK, (_LOCK_KEY,))
+    conn.execute(LOCK, (locks.SOURCES,))
     counted = conn.execute(COUNT).fetchone()
     if counted and counted[0] >= limits.sources_max:
         raise errors.Conflict(

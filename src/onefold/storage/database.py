@@ -9,6 +9,8 @@ from alembic.config import Config
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
+from onefold.storage import locks
+
 Connection = psycopg.Connection[TupleRow]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -42,7 +44,7 @@ def migrate(url: str) -> None:
     """Bring the database to the newest schema. Safe to call from several processes at once."""
     with connect(url, autocommit=True, application="onefold-migrate") as lock:
         lock.execute("SET statement_timeout = 0")  # another process may migrate for long
-        lock.execute("SELECT pg_advisory_lock(724001)")
+        lock.execute("SELECT pg_advisory_lock(%s)", (locks.MIGRATE,))
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["url"] = url

@@ -15,14 +15,13 @@ import structlog
 from onefold import audiences, log, profiles, storage
 from onefold.kernel import clock, facts, limits
 from onefold.profiles import dirty
-from onefold.storage import Connection
+from onefold.storage import Connection, locks
 from onefold.worker import backfill, metrics, sweep
 from onefold.worker import catalog as catalogs
 from onefold.worker.cache import Cache
 from onefold.worker.conclude import Conclude
 from onefold.worker.ingest import Ingest
 
-LOCK_KEY = 724003  # one worker a partition
 _CATALOG_MS = 100
 _DUE_MS = 100
 _CONCLUDE_S = 0.25
@@ -232,6 +231,6 @@ def connect(url: str) -> Connection:
     """The worker's connection, which holds the lock that makes it the only one."""
     conn = storage.connect(url, application="onefold-worker")
     conn.execute("SET lock_timeout = '60s'")
-    conn.execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
+    conn.execute("SELECT pg_advisory_lock(%s)", (locks.WORKER,))
     conn.commit()
     return conn

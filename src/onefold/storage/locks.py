@@ -1,0 +1,8 @@
+"""Advisory locks, all in one place so that no two mean different things by one number."""
+
+MIGRATE = 724_001  # one migration at a time
+APPEND = 724_002  # from a log append to the end of its transaction: numbers commit in order
+WORKER = 724_003  # one worker a partition, for as long as it lives
+DESTINATIONS = 724_004  # while a destination is made: their number has a limit
+SOURCES = 724_005  # while a source is made: keys are unique, their number has a limit
+DEFINITIONS = 724_006  # while definitions and the leaves they need change

@@ -1,0 +1,132 @@
+"""f: order-independent, and no group ever breaks a limit."""
+
+import random
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onefold import identity
+from onefold.identity import Decision, Link, Node
+from onefold.kernel.facts import Identifier
+
+KEYS = [Identifier("user_id", v) for v in "abc"] + [Identifier("contact", v) for v in "12"]
+KEYS += [Identifier("email", f"{v}@x.y") for v in "pqrstuv"]
+KEYS += [Identifier("anonymous_id", v) for v in "defg"]
+NODES = [Node(n, key) for n, key in enumerate(KEYS)]
+BY_REF = {node.ref: node for node in NODES}
+refs = st.integers(0, len(NODES) - 1)
+pairs = st.tuples(refs, refs).filter(lambda p: p[0] != p[1])
+links = st.lists(st.builds(lambda p, d: Link(*p, d), pairs, st.integers(0, 3)), max_size=40)
+decisions = st.lists(st.builds(lambda p, s: Decision(*p, s), pairs, st.booleans()), max_size=4)
+
+
+def grouped(part: identity.Partition) -> set[frozenset[int]]:
+    return {frozenset(group) for group in part.groups}
+
+
+@given(links, decisions, st.randoms(use_true_random=False))
+def test_the_order_of_the_input_does_not_matter(
+    found: list[Link], said: list[Decision], rng: random.Random
+) -> None:
+    first = identity.partition(NODES, found, identity.RULES, said)
+    nodes = rng.sample(NODES, len(NODES))
+    turned = [Link(b, a, d) if rng.random() < 0.5 else Link(a, b, d) for a, b, d in found]
+    again = identity.partition(
+        nodes, rng.sample(turned, len(turned)), identity.RULES, rng.sample(said, len(said))
+    )
+    assert again == first
+
+
+@given(links, st.randoms(use_true_random=False))
+def test_ids_do_not_matter(found: list[Link], rng: random.Random) -> None:
+    other = rng.sample(range(1000), len(NODES))
+    nodes = [node._replace(ref=other[node.ref]) for node in NODES]
+    moved = [Link(other[a], other[b], d) for a, b, d in found]
+    first = identity.partition(NODES, found, identity.RULES).groups
+    again = identity.partition(nodes, moved, identity.RULES).groups
+    assert again == [[other[ref] for ref in group] for group in first]
+
+
+@given(links, decisions)
+def test_limits_and_decisions_hold_for_whole_groups(
+    found: list[Link], said: list[Decision]
+) -> None:
+    part = identity.partition(NODES, found, identity.RULES, said)
+    assert sorted(ref for group in part.groups for ref in group) == list(range(len(NODES)))
+    for group in part.groups:
+        counts = Counter(BY_REF[ref].identifier.namespace for ref in group)
+        for namespace, count in counts.items():
+            limit = identity.RULES.of(namespace).limit
+            assert limit is None or count <= limit
+        for one in said:
+            assert one.same or not {one.a, one.b} <= set(group)
+
+
+@given(links)
+def test_a_link_holds_or_has_a_reason(found: list[Link]) -> None:
+    part = identity.partition(NODES, found, identity.RULES)
+    groups = grouped(part)
+    for a, b, _ in found:
+        together = any({a, b} <= group for group in groups)
+        assert together != ((min(a, b), max(a, b)) in part.suppressed)
+
+
+@given(links)
+def test_where_no_limit_breaks_f_is_connected_components(found: list[Link]) -> None:
+    """What the resolver's short cut rests on."""
+    reach = {node.ref: {node.ref} for node in NODES}
+    for a, b, _ in found:
+        union = reach[a] | reach[b]
+        for ref in union:
+            reach[ref] = union
+    part = grouped(identity.partition(NODES, found, identity.RULES))
+    for component in {frozenset(c) for c in reach.values()}:
+        counts = Counter(BY_REF[ref].identifier.namespace for ref in component)
+        caps = {n: identity.RULES.of(n).limit for n in counts}
+        legal = all(cap is None or counts[n] <= cap for n, cap in caps.items())
+        assert legal == (component in part)
+
+
+def test_the_newest_link_wins_among_equals() -> None:
+    a, b, e = (BY_REF[KEYS.index(Identifier(*k))].ref for k in
+               (("user_id", "a"), ("user_id", "b"), ("email", "p@x.y")))  # fmt: skip
+    part = identity.partition(NODES, [Link(a, e, 5), Link(b, e, 6)], identity.RULES)
+    assert frozenset((b, e)) in grouped(part)
+    assert part.suppressed == {(a, e): "limit:user_id"}
+
+
+def test_people_outweigh_newer_devices() -> None:
+    """Two users through one device, no log-in known: person to person is decided first."""
+    a, b, e, d = (KEYS.index(Identifier(*k)) for k in
+                  (("user_id", "a"), ("user_id", "b"), ("email", "p@x.y"), ("anonymous_id", "d")))  # fmt: skip
+    part = identity.partition(
+        NODES, [Link(a, e, 1), Link(e, d, 9), Link(b, d, 8)], identity.RULES
+    )
+    assert frozenset((a, e, d)) in grouped(part)
+    assert part.suppressed == {(b, d): "limit:user_id"}
+
+
+def test_a_decision_comes_first_but_no_limit_gives_way() -> None:
+    a, b, e = (KEYS.index(Identifier(*k)) for k in
+               (("user_id", "a"), ("user_id", "b"), ("email", "p@x.y")))  # fmt: skip
+    found = [Link(a, e, 1), Link(b, e, 6)]
+    part = identity.partition(NODES, found, identity.RULES, [Decision(a, e, same=True)])
+    assert frozenset((a, e)) in grouped(part)
+    part = identity.partition(NODES, found, identity.RULES, [Decision(b, e, same=False)])
+    assert part.suppressed == {(b, e): "decision"}
+    part = identity.partition(NODES, [], identity.RULES, [Decision(a, b, same=True)])
+    assert part.suppressed == {(a, b): "limit:user_id"}
+
+
+def test_an_address_that_everybody_uses_says_nothing() -> None:
+    many = identity.RULES.neighbours_max + 1
+    users = [Node(n, Identifier("user_id", str(n))) for n in range(many)]
+    support = Node(many, Identifier("email", "support@acme.co"))
+    found = [Link(n, many, n) for n in range(many)]
+    part = identity.partition([*users, support], found, identity.RULES)
+    assert part.generic == {many}
+    assert set(part.suppressed.values()) == {"generic"}
+    assert all(len(group) == 1 for group in part.groups)
+    part = identity.partition([*users, support], found[1:], identity.RULES)
+    assert not part.generic
