@@ -147,7 +147,7 @@ def main() -> None:
         key = server.command("keys", "create", "--name", "bench", "--role", "admin")
         write = server.command("sources", "create", "bench")
         for definition in world.audiences():
-            body = {"key": definition["key"], "name": definition["key"], "definition": definition}
+            body = {"key": definition["audience"], "definition": definition}
             _api(server, key, "POST", "/api/audiences", body)
         probe = {
             "audience": "probe",
@@ -155,7 +155,7 @@ def main() -> None:
             "where": {"count": {"event": "Probe Fired", "within": "1d"}, "at_least": 1},
         }
         _api(server, key, "POST", "/api/audiences",
-             {"key": "probe", "name": "probe", "definition": probe})  # fmt: skip
+             {"key": "probe", "definition": probe})  # fmt: skip
         url = storage.running_url(server.data) or os.environ["ONEFOLD_DATABASE_URL"]
         with psycopg.connect(url, autocommit=True) as conn:
             identities = world.requests(world.identities(args.people, 300), write)

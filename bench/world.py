@@ -23,16 +23,16 @@ def audiences() -> list[dict[str, Any]]:
             if n % 2
             else {"trait": "seats", "greater_than": n}
         )
-        out.append({"key": f"t{n}", "of": "person", "where": {"all": where}})
+        out.append({"audience": f"t{n}", "of": "person", "where": {"all": where}})
     for n in range(30):
         window = ["15m", "6h", "1d", "7d", "30d"][n % 5]
         count = {"count": {"event": EVENTS[n % 10], "within": window}, "at_least": 2 + n}
         none = {"none": {"tickets": {"status": "open", "tag": "exports"}}}
-        out.append({"key": f"w{n}", "of": "person", "where": {"all": [count, none]}})
+        out.append({"audience": f"w{n}", "of": "person", "where": {"all": [count, none]}})
     for n in range(20):
         count = {"count": {"event": EVENTS[n % 10], "within": "7d"}, "less_than": 50 * (n + 1)}
         where = [{"trait": "plan", "is": PLANS[n % 4]}, count]
-        out.append({"key": f"a{n}", "of": "account", "where": {"all": where}})
+        out.append({"audience": f"a{n}", "of": "account", "where": {"all": where}})
     return out
 
 
@@ -55,7 +55,7 @@ def tracks(n: int, people: int, seed: int, salt: str) -> list[dict[str, Any]]:
     rng = random.Random(seed)
     out = []
     for i in range(n):
-        person = rng.randrange(people)
+        person = int(rng.random() ** 2 * people)  # some are far busier than others
         item: dict[str, Any] = {
             "type": "track",
             "event": EVENTS[int(rng.random() ** 2 * 10)],

@@ -115,11 +115,14 @@ def _conditions(of: str) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+conditions = {of: _conditions(of) for of in ("person", "account")}
+
+
 @st.composite
 def sources(draw: st.DrawFn) -> dict[str, Any]:
     """A definition as written."""
     of = draw(st.sampled_from(("person", "account")))
-    return {"of": of, "where": draw(_conditions(of))}
+    return {"of": of, "where": draw(conditions[of])}
 
 
 definitions = sources().map(parse)

@@ -13,6 +13,7 @@ import pytest
 
 from onefold import log, sources, storage
 from onefold.kernel import clock, limits
+from onefold.storage import locks
 from tests.collect import harness, wire
 from tests.collect.harness import Running
 
@@ -44,7 +45,7 @@ def until(condition: Callable[[], Any], seconds: int = 20) -> None:
 def log_locked(database: str) -> Iterator[None]:
     """Another appender that does not come to its end."""
     with storage.connect(database) as other:
-        other.execute(log.store.LOCK, (log.store.LOCK_KEY,))
+        other.execute(log.store.LOCK, (locks.APPEND,))
         yield
 
 

@@ -227,4 +227,3 @@ class Worker:
             assert home in live
             if home != person:
                 assert person in identity.merged_ids(self.conn, SYSTEM, home)
-

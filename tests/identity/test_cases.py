@@ -79,9 +79,7 @@ def test_an_address_seen_only_in_traits_is_an_identifier_of_its_own(
 # ── shared devices ─────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_second_users_log_in_opens_a_chapter_and_joins_nobody(
-    worker: Worker, feed: Feed
-) -> None:
+def test_a_second_users_log_in_opens_a_chapter_and_joins_nobody(worker: Worker, feed: Feed) -> None:
     feed(1000, "anonymous_id:d")
     a = feed(2000, "user_id:a", "anonymous_id:d").people[0]
     feed(3000, "anonymous_id:d")
@@ -124,9 +122,7 @@ def test_one_person_under_two_names_on_a_device_is_one_person(worker: Worker, fe
     worker.check()
 
 
-def test_two_log_ins_in_one_instant_can_leave_a_fragment_behind(
-    worker: Worker, feed: Feed
-) -> None:
+def test_two_log_ins_in_one_instant_can_leave_a_fragment_behind(worker: Worker, feed: Feed) -> None:
     feed(5000, "user_id:a", "anonymous_id:d")
     feed(7000, "anonymous_id:d")
     feed(10_000, "user_id:b", "anonymous_id:d")
@@ -166,7 +162,9 @@ def test_devices_without_a_user_are_one_person_until_one_is_shared(
     feed(2000, "user_id:a", "anonymous_id:d")
     assert len(worker.people()) == 1
     feed(3000, "user_id:b", "anonymous_id:d")
-    assert links(worker, "anonymous_id:e") == {("anonymous_id:d", "anonymous_id:e"): "shared_device"}
+    assert links(worker, "anonymous_id:e") == {
+        ("anonymous_id:d", "anonymous_id:e"): "shared_device"
+    }
     worker.check()
 
 
@@ -191,11 +189,10 @@ def test_a_split_gives_the_former_person_id_back(worker: Worker, feed: Feed) -> 
     a = feed(DAY, "user_id:a").people[0]
     feed(2 * DAY, "user_id:a", "email:x@y.z")
     assert identity.follow(worker.conn, SYSTEM, lead) == a
-    for n in range(limits.neighbours_max + 1):  # the address turns out to be everybody's
-        feed(3 * DAY, f"user_id:u{n}", "email:x@y.z")
-    assert worker.person("email:x@y.z") == lead
+    assert identity.merged_ids(worker.conn, SYSTEM, a) == [lead]
+    assert feed(3 * DAY, "user_id:b", "email:x@y.z").people == [lead]
+    assert identity.follow(worker.conn, SYSTEM, lead) == lead
     assert identity.merged_ids(worker.conn, SYSTEM, a) == []
-    assert set(links(worker, "email:x@y.z").values()) == {"generic"}
     worker.check()
 
 
@@ -270,9 +267,7 @@ def test_a_link_remembers_its_newest_day_and_its_first_fact(worker: Worker, feed
     assert rows.fetchall() == [(1, 7, 1, None)]
 
 
-def test_many_identifiers_on_a_fact_link_to_the_strongest_only(
-    worker: Worker, feed: Feed
-) -> None:
+def test_many_identifiers_on_a_fact_link_to_the_strongest_only(worker: Worker, feed: Feed) -> None:
     feed(1000, "user_id:a", "contact:1", "email:1@x.y", "email:2@x.y", "email:3@x.y")
     assert len(links(worker, "user_id:a")) == 4
     assert len(worker.people()) == 1
@@ -311,9 +306,9 @@ def test_an_unknown_log_in_inside_a_run_needs_no_history_to_be_placed(
 def _timed(worker: Worker, batches: Iterable[list[Fact]]) -> float:
     spent = n = 0
     for batch in batches:
-        begin = time.perf_counter_ns()
+        begin = time.process_time_ns()
         worker.resolver.resolve(worker.conn, batch)
-        spent += time.perf_counter_ns() - begin
+        spent += time.process_time_ns() - begin
         n += len(batch)
     return spent / n / 1000
 
@@ -337,4 +332,6 @@ def test_it_says_how_long_it_takes(
     worker.restart()
     cold = _timed(worker, [facts[:2000]])
     with capsys.disabled():
-        print(f"\nidentity: new {new:.1f}, known {known:.2f}, not in memory {cold:.1f} µs/event")
+        print(
+            f"\nidentity: new {new:.1f}, known {known:.2f}, not in memory {cold:.1f} µs of CPU an event"
+        )

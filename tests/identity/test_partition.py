@@ -100,9 +100,7 @@ def test_people_outweigh_newer_devices() -> None:
     """Two users through one device, no log-in known: person to person is decided first."""
     a, b, e, d = (KEYS.index(Identifier(*k)) for k in
                   (("user_id", "a"), ("user_id", "b"), ("email", "p@x.y"), ("anonymous_id", "d")))  # fmt: skip
-    part = identity.partition(
-        NODES, [Link(a, e, 1), Link(e, d, 9), Link(b, d, 8)], identity.RULES
-    )
+    part = identity.partition(NODES, [Link(a, e, 1), Link(e, d, 9), Link(b, d, 8)], identity.RULES)
     assert frozenset((a, e, d)) in grouped(part)
     assert part.suppressed == {(b, d): "limit:user_id"}
 

@@ -23,13 +23,25 @@ def _histories(draw: st.DrawFn) -> list[tuple[int, list[str]]]:
     users, emails = ["user_id:a", "user_id:b", "user_id:c"], ["email:x@y.z", "email:v@w.z"]
     devices = ["anonymous_id:d", "anonymous_id:e", "anonymous_id:f"]
     out = []
+
+    def some(of: list[str], most: int, least: int = 0) -> list[str]:
+        return draw(st.lists(st.sampled_from(of), min_size=least, max_size=most, unique=True))
+
     for _ in range(draw(st.integers(1, 25))):
         at = draw(st.integers(0, 3)) * DAY + draw(st.integers(1, 6)) * 1000
-        texts: list[str] = draw(st.lists(st.sampled_from(users), max_size=2, unique=True))
-        texts += draw(st.lists(st.sampled_from(["contact:1", "contact:2"]), max_size=1))
-        texts += draw(st.lists(st.sampled_from(emails), max_size=2, unique=True))
-        texts += draw(st.lists(st.sampled_from(devices), max_size=2, unique=True))
-        out.append((at, texts or [devices[0]]))
+        kind = draw(st.sampled_from(["visit", "log-in", "devices", "people", "anything"]))
+        if kind == "visit":
+            texts = some(devices, 1, 1)
+        elif kind == "log-in":
+            texts = some([*users, emails[0]], 1, 1) + some(devices, 1, 1)
+        elif kind == "devices":
+            texts = some(devices, 2, 2)
+        elif kind == "people":
+            texts = some(users, 1) + some(emails, 1, 1)
+        else:
+            texts = some(users, 2) + some(["contact:1", "contact:2"], 1) + some(emails, 2)
+            texts += some(devices, 2)
+        out.append((at, texts or some(devices, 1, 1)))
     return out
 
 
@@ -58,4 +70,3 @@ def test_any_order_batches_crashes_and_repeats_give_what_f_gives(
 ) -> None:
     with conn.transaction(force_rollback=True):
         _run(conn, history, rng, cached).check()
-

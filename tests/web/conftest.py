@@ -169,9 +169,7 @@ def drain(url: str) -> None:
 @pytest.fixture(scope="module")
 def app(world: World) -> Iterator[Litestar]:
     pool = storage.pool(world.url, size=6)
-    yield api.build_app(
-        pool, web.handlers(), settings.load(database_url=world.url), web.page_error
-    )
+    yield api.build_app(pool, web.handlers(), settings.load(database_url=world.url), web.page_error)
     pool.close()
 
 
@@ -180,45 +178,55 @@ class Pages:
 
     def __init__(self, client: TestClient[Litestar]) -> None:
         self.client = client
+        self.cookies = ""
         self.csrf = ""
 
-    def log_in(self, email: str) -> None:
-        answer = self.client.post(
-            "/login", data={"email": email, "password": PASSWORD}, follow_redirects=False
+    def ask(self, method: str, path: str, **kwargs: Any) -> Any:
+        """Any request of this user's; redirects are not followed."""
+        headers = {"Cookie": self.cookies, **kwargs.pop("headers", {})}
+        answer = self.client.request(
+            method, path, headers=headers, follow_redirects=False, **kwargs
         )
-        assert answer.status_code == 303, answer.text
-        home = self.get("/")
-        self.csrf = home.split('name="csrf" content="')[1].split('"')[0]
+        self.client.cookies.clear()
+        return answer
 
-    def get(self, path: str, status: int = 200, **headers: str) -> str:
-        answer = self.client.get(path, headers=headers)
+    def log_in(self, email: str) -> "Pages":
+        answer = self.ask("POST", "/login", data={"email": email, "password": PASSWORD})
+        assert answer.status_code == 303, answer.text
+        self.cookies = answer.headers["set-cookie"].split(";")[0]
+        self.csrf = self.get("/").split('name="csrf" content="')[1].split('"')[0]
+        return self
+
+    def get(self, path: str, status: int = 200) -> str:
+        """A page's text."""
+        answer = self.ask("GET", path)
         assert answer.status_code == status, (path, answer.status_code, answer.text[:2000])
-        return answer.text
+        return str(answer.text)
 
     def send(self, path: str, method: str = "POST", htmx: bool = False, **fields: Any) -> Any:
+        """A form, as the browser or as htmx sends it."""
         headers = {"HX-Request": "true", "X-CSRF-Token": self.csrf} if htmx else {}
         data = fields if htmx else {"_csrf": self.csrf, **fields}
-        return self.client.request(
-            method, path, data=data, headers=headers, follow_redirects=False
-        )
+        return self.ask(method, path, data=data, headers=headers)
 
 
-@pytest.fixture
-def pages(app: Litestar) -> Iterator[Pages]:
+@pytest.fixture(scope="module")
+def stranger(app: Litestar) -> Iterator[Pages]:
+    """Nobody yet."""
+    with TestClient(app) as client:
+        yield Pages(client)
+
+
+@pytest.fixture(scope="module")
+def pages(stranger: Pages) -> Pages:
     """Maya, an admin."""
-    with TestClient(app) as client:
-        found = Pages(client)
-        found.log_in("maya@x.test")
-        yield found
+    return Pages(stranger.client).log_in("maya@x.test")
 
 
-@pytest.fixture
-def reader(app: Litestar) -> Iterator[Pages]:
+@pytest.fixture(scope="module")
+def reader(stranger: Pages) -> Pages:
     """Rita, who may only look."""
-    with TestClient(app) as client:
-        found = Pages(client)
-        found.log_in("rita@x.test")
-        yield found
+    return Pages(stranger.client).log_in("rita@x.test")
 
 
 # ── a real browser against a real port ──────────────────────────────────────────────────────────

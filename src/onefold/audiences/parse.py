@@ -445,7 +445,8 @@ def _step_known(step: str) -> bool:
 
 
 def _join(path: str, key: Any) -> str:
-    return f"{path}.{_cut(key)}" if path else _cut(key)
+    name = _cut(key) or '""'
+    return f"{path}.{name}" if path else name
 
 
 def _cut(value: Any) -> str:

@@ -10,8 +10,7 @@ the dictionary: it is the hot path's state.
 
 import re
 from collections.abc import Mapping
-from itertools import groupby
-from operator import itemgetter
+from math import inf
 
 from onefold.audiences.model import Leaf
 from onefold.audiences.values import Test
@@ -125,20 +124,25 @@ def next_flip(
     """
     size, keep = bucket_ms(window_ms), span(window_ms)
     top = now_ms // size
-    n = 0
-    steps: list[tuple[int, int]] = []
-    for bucket, k in buckets.items():
-        if bucket > top - keep:
-            steps.append((bucket + keep, -k))
-            if bucket > top:
-                steps.append((bucket, k))
-            else:
-                n += k
-    holds = low <= n and (high is None or n <= high)
-    steps.sort()
-    at: int
-    for at, together in groupby(steps, key=itemgetter(0)):
-        n += sum(k for _, k in together)
-        if (low <= n and (high is None or n <= high)) != holds:
+    near = sorted(b for b in buckets if b > top - keep)
+    ends = inf if high is None else high
+    if not near or near[-1] <= top:  # all of them inside: they leave one by one, oldest first
+        n = sum(buckets[b] for b in near)
+        holds = low <= n <= ends
+        for bucket in near:
+            n -= buckets[bucket]
+            if (low <= n <= ends) is not holds:
+                return (bucket + keep) * size
+        return None
+    n = sum(buckets[b] for b in near if b <= top)
+    holds = low <= n <= ends
+    steps: dict[int, int] = {}
+    for bucket in near:
+        steps[bucket + keep] = steps.get(bucket + keep, 0) - buckets[bucket]
+        if bucket > top:
+            steps[bucket] = steps.get(bucket, 0) + buckets[bucket]
+    for at in sorted(steps):
+        n += steps[at]
+        if (low <= n <= ends) is not holds:
             return at * size
     return None

@@ -166,7 +166,10 @@ def migrate(*, data: Data = None, database_url: str | None = None) -> None:
 
 def main() -> None:
     """Entry point. Errors that we raise on purpose are a line, not a trace."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.dev.ConsoleRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     try:
         app()
     except errors.OnefoldError as error:

@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from onefold.kernel import clock, errors
+from onefold.kernel import clock, errors, limits
 
 
 class Context(msgspec.Struct, gc=False):
@@ -58,7 +58,6 @@ OBJECTS = ("traits", "properties", "context")
 
 _fast = msgspec.json.Decoder(Item)
 _SURROGATES = re.compile("[\ud800-\udfff\x00]")
-_DEPTH_MAX = 64
 _BACKSLASH_U = b"\\u0000"
 _WRAPPED = b'{"_unparsable"'
 
@@ -77,7 +76,10 @@ def decode(raw: bytes | msgspec.Raw) -> Item:
 def unwrap(raw: bytes) -> bytes:
     """The bytes as sent, when the collector had to wrap what JSON readers choke on."""
     if raw.startswith(_WRAPPED):
-        return base64.b64decode(json.loads(raw)["_unparsable"])
+        try:
+            return base64.b64decode(json.loads(raw)["_unparsable"], validate=True)
+        except (ValueError, TypeError):
+            return raw  # not our wrapper after all: a sender's own item that looks like it
     return raw
 
 
@@ -87,7 +89,7 @@ def _slow(data: bytes) -> Item:
         tree = _clean(tree, 0)
     except RecursionError:
         raise _fault(
-            "item", "is nested too deeply.", f"Nest at most {_DEPTH_MAX} levels."
+            "item", "is nested too deeply.", f"Nest at most {limits.event_depth_max} levels."
         ) from None
     except ValueError as error:
         raise _fault("item", f"is not JSON: {error}.", "Send one JSON object per call.") from None
@@ -146,7 +148,7 @@ def _time(value: Any) -> datetime | None:
 
 def _clean(value: Any, depth: int) -> Any:
     """A copy that every store can hold."""
-    if depth > _DEPTH_MAX:
+    if depth > limits.event_depth_max:
         raise RecursionError
     if isinstance(value, str):
         return _SURROGATES.sub("\ufffd", value)
@@ -172,7 +174,7 @@ def fits(value: Any) -> Any:
         return _clean(value, 0)
     except RecursionError:
         raise _fault(
-            "traits", "are nested too deeply.", f"Nest at most {_DEPTH_MAX} levels."
+            "traits", "are nested too deeply.", f"Nest at most {limits.event_depth_max} levels."
         ) from None
 
 

@@ -41,9 +41,9 @@ class Change(NamedTuple):
 def runs_with(
     device: Device,
     logins: Sequence[chapters.Login],
-    everything: Callable[[Device], Iterable[chapters.Login]],
+    everything: Callable[[Device], Iterable[chapters.Login]] | None,
 ) -> list[chapters.Run]:
-    """The device's runs with a batch's log-ins; `everything`: those of all earlier batches."""
+    """The device's runs with a batch's log-ins; `everything`: those of earlier batches."""
     runs = list(device.runs)
     if runs:
         runs[-1] = chapters.Run(runs[-1].first, device.before)
@@ -51,7 +51,8 @@ def runs_with(
     for login in sorted(set(logins)):
         more = chapters.insert(runs, login)
         if more is None:
-            return chapters.runs_of([*everything(device), *known, *logins])
+            earlier = _ends(runs) if everything is None else everything(device)
+            return chapters.runs_of([*earlier, *known, *logins])
         runs = more
     return runs
 
@@ -80,6 +81,10 @@ def change(device: Device, runs: list[chapters.Run], new_fragment: Callable[[], 
     refold = _strays(device, old, [start for start, _ in were])
     divided = len(old) == 1 and len(wanted) > 1
     return Change(made, altered, entered, retired, owners, moved, divided, refold, dropped, logins)
+
+
+def _ends(runs: Sequence[chapters.Run]) -> list[chapters.Login]:
+    return [run.first._replace(at_ms=run.until_ms) for run in runs]
 
 
 def _strays(device: Device, old: Sequence[Spell], starts: Sequence[int]) -> bool:

@@ -55,7 +55,7 @@ class Resolver:
         self._observe(facts, entries, work)
         if not work.idle():
             settler = settle.Settler(conn, self._cache, self._given(conn), work)
-            settler.run(facts, entries, lambda device: self._points(conn, device.id))
+            settler.run(facts, entries, self._points(conn))
         fragments: list[int] = []
         people: list[int] = []
         for fact, entry in zip(facts, entries, strict=True):
@@ -241,14 +241,18 @@ class Resolver:
             self._ids = settle.Ids(*store.next_ids(conn))
         return self._ids
 
-    def _points(self, conn: Connection, device_id: int) -> Iterable[chapters.Login]:
-        if self._points_of is None:
-            return
-        points = list(self._points_of(conn, device_id))
-        keys = store.identifiers(conn, {who for _, who in points})
-        for at_ms, who in points:
-            rank = (RULES.of(keys[who].namespace).priority, *keys[who])
-            yield chapters.Login(max(at_ms, 1), rank, who)
+    def _points(self, conn: Connection) -> settle.Points | None:
+        points_of = self._points_of
+        if points_of is None:
+            return None
+
+        def logins(device: Device) -> list[chapters.Login]:
+            points = list(points_of(conn, device.id))
+            keys = store.identifiers(conn, {who for _, who in points})
+            ranks = {i: (RULES.of(key.namespace).priority, *key) for i, key in keys.items()}
+            return [chapters.Login(max(at_ms, 1), ranks[who], who) for at_ms, who in points]
+
+        return logins
 
 
 def _entry_key(fact: Fact) -> Any:

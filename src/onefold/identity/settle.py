@@ -1,8 +1,10 @@
 """What a batch of facts changes: new identifiers, links, chapters, and so people.
 
-Where nothing is contested, f needs no run: limits only ever forbid, so if the union of whole
-components breaks none of them, every order of links gives that union, and it is what f answers.
-Everything else goes to `component.regroup`, from the tables, once for the whole batch.
+A new link seldom needs a run of f. If the groups that it connects may be one person, f makes them
+one and leaves all else as it was: limits only ever forbid, so what was forbidden stays forbidden,
+and what held is part of something allowed. (But a link of two person-kind identifiers can make one
+of them generic, where links are suppressed already.) Everything else goes to `component.regroup`,
+from the tables, once for the whole batch.
 """
 
 from collections import defaultdict
@@ -103,7 +105,7 @@ class Settler:
         self.ids = ids
         self.work = work
 
-    def run(self, facts: Sequence[Fact], entries: Sequence[Entry], points: Points) -> None:
+    def run(self, facts: Sequence[Fact], entries: Sequence[Entry], points: Points | None) -> None:
         """Settle everything and write it."""
         work = self.work
         self._note_made()
@@ -135,7 +137,9 @@ class Settler:
 
     # ── chapters ───────────────────────────────────────────────────────────────────────────────
 
-    def _log_in(self, facts: Sequence[Fact], entries: Sequence[Entry], points: Points) -> None:
+    def _log_in(
+        self, facts: Sequence[Fact], entries: Sequence[Entry], points: Points | None
+    ) -> None:
         logins: dict[Device, list[chapters.Login]] = defaultdict(list)
         people: dict[int, Known] = {}
         for fact, entry in zip(facts, entries, strict=True):
@@ -214,10 +218,11 @@ class Settler:
         joined = [p for edge in self.work.edges for p in (edge.a.person, edge.b.person)]
         self.cache.load_people(self.conn, [*joined, *weighed.values()])
         self.work.seeds |= {i for i, person in weighed.items() if person.contested}
-        for people, ids in _united(self.work.edges):
-            doubtful = any(p.contested or p in self.work.doubtful for p in people)
+        for people, edges in _united(self.work.edges):
+            weighty = any(isinstance(e.a, Known) and isinstance(e.b, Known) for e in edges)
+            doubtful = any(p in self.work.doubtful or (weighty and p.contested) for p in people)
             if doubtful or not _legal(people):
-                self.work.seeds |= ids
+                self.work.seeds |= {i for e in edges for i in (e.a_id, e.b_id)}
                 self.work.pending |= {p for p in people if p.id == 0}
             elif len(people) > 1:
                 self._unite(people)
@@ -289,8 +294,8 @@ class Settler:
         store.write(self.conn, outcome.changes, pos, at_ms)
 
 
-def _united(edges: Iterable[Edge]) -> list[tuple[list[Person], set[int]]]:
-    """The sets of people that edges connect, with the identifier ids at the edges' ends."""
+def _united(edges: Iterable[Edge]) -> list[tuple[list[Person], list[Edge]]]:
+    """The sets of people that edges connect, and the edges of each."""
     parent: dict[Person, Person] = {}
 
     def root(person: Person) -> Person:
@@ -302,12 +307,12 @@ def _united(edges: Iterable[Edge]) -> list[tuple[list[Person], set[int]]]:
     for edge in edges:
         parent[root(edge.a.person)] = root(edge.b.person)
     people: dict[Person, list[Person]] = defaultdict(list)
-    ids: dict[Person, set[int]] = defaultdict(set)
+    between: dict[Person, list[Edge]] = defaultdict(list)
     for person in parent:
         people[root(person)].append(person)
     for edge in edges:
-        ids[root(edge.a.person)] |= {edge.a_id, edge.b_id}
-    return [(found, ids[top]) for top, found in people.items()]
+        between[root(edge.a.person)].append(edge)
+    return [(found, between[top]) for top, found in people.items()]
 
 
 def _legal(people: Iterable[Person]) -> bool:

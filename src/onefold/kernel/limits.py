@@ -7,7 +7,7 @@ Nothing grows without one of these (ARCHITECTURE.md, invariant 10).
 request_bytes_max = 4_000_000  # after decompression; a larger body is answered 413
 request_items_max = 10_000  # items in one batch
 event_bytes_max = 512_000  # one item; a larger one is kept as refused
-event_depth_max = 64  # nesting of one item; deeper is refused
+event_depth_max = 400  # nesting of one item; deeper is refused
 event_traits_max = 2_000  # traits or properties of one event; more is refused
 string_identifier_chars_max = 512  # a userId, anonymousId, groupId, e-mail …
 event_name_chars_max = 256

@@ -5,6 +5,8 @@ The body is zstd over JSON: an envelope as the Segment spec has it,
 items that carry none (they came by `/v1/track` and its like). Items are kept byte for byte.
 """
 
+import threading
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -41,9 +43,22 @@ _envelope = msgspec.json.Decoder(Envelope)
 
 def pack(envelope: bytes) -> bytes:
     """Compress an envelope's JSON for a row's body."""
-    return zstandard.ZstdCompressor(level=1).compress(envelope)
+    return _codecs().compressor.compress(envelope)
 
 
 def unpack(body: bytes) -> Envelope:
     """Decode a row's body. Items are `msgspec.Raw` over the decompressed buffer."""
-    return _envelope.decode(zstandard.ZstdDecompressor().decompress(body))
+    return _envelope.decode(_codecs().decompressor.decompress(body))
+
+
+class _Codecs(threading.local):
+    """One compressor a thread: making one costs more than compressing a small request."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=1)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+@cache
+def _codecs() -> _Codecs:
+    return _Codecs()

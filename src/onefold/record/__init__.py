@@ -32,7 +32,7 @@ from onefold.record.timelines import account_timeline, person_timeline, timeline
 __all__ = [
     "CSRF_HEADER", "SESSION_COOKIE", "ApiKey", "Connections", "Gate", "Pool", "Session", "SignedIn",
     "Throttle", "TooMany", "account", "account_timeline", "close_signal", "create_key",
-    "list_accounts", "list_keys", "list_members", "list_people", "log_in", "log_out", "person", "person_timeline",
-    "resolve_account", "resolve_person", "revoke_key", "timeline", "viewer_of_key",
-    "viewer_of_session",
+    "list_accounts", "list_keys", "list_members", "list_people", "log_in", "log_out", "person",
+    "person_timeline", "resolve_account", "resolve_person", "revoke_key", "timeline",
+    "viewer_of_key", "viewer_of_session",
 ]  # fmt: skip

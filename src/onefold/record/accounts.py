@@ -1,6 +1,6 @@
 """An account as everybody sees it, and the list of accounts."""
 
-from onefold import crm, profiles
+from onefold import audiences, crm, profiles
 from onefold.kernel import clock, errors, ids, limits
 from onefold.kernel.viewer import Viewer
 from onefold.record import keyset, lines, model, refs, store
@@ -54,7 +54,10 @@ def account(conn: Connection, viewer: Viewer, ref: str, now_ms: int) -> model.Ac
             }
             for p in store.people_of(conn, account_id, limits.account_people_max)
         ],
-        "audiences": lines.audiences(conn, viewer, "account", account_id),
+        "audiences": lines.audiences(
+            (m.key, m.name, m.since_ms)
+            for m in audiences.memberships_of(conn, viewer, "account", account_id)
+        ),
         "events": lines.events(view) if view else {"total": 0, "by_name": {}},
         "first_seen": clock.iso(view.first_ms) if view else None,
         "last_seen": clock.iso(row["last_seen_ms"] or (view.last_ms if view else None)),

@@ -1,11 +1,10 @@
 """The parts that a person's and an account's record share."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
-from onefold import audiences as audience_room
 from onefold import profiles
 from onefold import signals as signal_room
 from onefold.kernel import clock, errors, limits
@@ -54,12 +53,12 @@ def events(view: profiles.PersonView) -> model.Events:
     return {"total": view.events_total, "by_name": by_name}
 
 
-def audiences(
-    conn: Connection, viewer: Viewer, of: Literal["person", "account"], entity_id: int
-) -> list[model.AudienceLink]:
-    """What a person or account is in, and since when."""
-    found = audience_room.memberships_of(conn, viewer, of, entity_id)
-    return [{"key": m.key, "since": clock.iso(m.since_ms) or "", "name": m.name} for m in found]
+def audiences(memberships: Iterable[tuple[str, str, int]]) -> list[model.AudienceLink]:
+    """What a person or account is in, and since when, of (key, name, since_ms)."""
+    return [
+        {"key": key, "since": clock.iso(since_ms) or "", "name": name}
+        for key, name, since_ms in memberships
+    ]
 
 
 def work(

@@ -29,7 +29,7 @@ def person(conn: Connection, viewer: Viewer, ref: str) -> model.Person:
     view = profiles.person(conn, viewer, person_id)
     if view is None:
         raise refs.unknown("person", ref)
-    row, found, accounts, sources = store.person(conn, person_id)
+    row, found, accounts, sources, memberships, merged = store.person(conn, person_id)
     contacts = [ids.api_id("con", int(r["value"])) for r in found if r["namespace"] == "contact"]
     return {
         "id": ids.api_id("per", person_id),
@@ -44,11 +44,11 @@ def person(conn: Connection, viewer: Viewer, ref: str) -> model.Person:
             }
             for r in accounts
         ],
-        "audiences": lines.audiences(conn, viewer, "person", person_id),
+        "audiences": lines.audiences(memberships),
         "events": lines.events(view),
         "first_seen": clock.iso(view.first_ms),
         "last_seen": clock.iso(view.last_ms),
-        "merged_ids": [ids.api_id("per", i) for i in identity.merged_ids(conn, viewer, person_id)],
+        "merged_ids": [ids.api_id("per", i) for i in merged],
         "name": row.get("name", ""),
         "email": row.get("email", ""),
         "title": row.get("title", ""),

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from onefold.audiences.store import MEMBERSHIPS_OF
+from onefold.identity.store import MERGED
 from onefold.kernel import limits
 from onefold.kernel.viewer import Role
 from onefold.record.keyset import After, Order
@@ -297,27 +299,35 @@ class PersonRows(NamedTuple):
     identifiers  id, namespace, value, and first_ms and last_ms as the home of facts
     accounts     id, name, key, is_primary; the primary one first
     sources      source id → key
+    audiences    (key, name, since_ms), newest first
+    merged       former ids that lead here
     """
 
     row: Row
     identifiers: list[Row]
     accounts: list[Row]
     sources: dict[int, str]
+    audiences: list[tuple[str, str, int]]
+    merged: list[int]
 
 
 def person(conn: Connection, person_id: int) -> PersonRows:
-    """A person's rows, in one round trip."""
+    """A person's rows, in one round trip: the rooms' own queries, sent together."""
     dicts = [conn.cursor(row_factory=dict_row) for _ in range(3)]
     with conn.pipeline():
         dicts[0].execute(PERSON, (person_id,))
         dicts[1].execute(IDENTIFIERS_OF, (person_id, limits.person_identifiers_max))
         dicts[2].execute(ACCOUNTS_OF, (person_id,))
         keys = conn.execute(SOURCE_KEYS)
+        memberships = conn.execute(MEMBERSHIPS_OF, (person_id, "person"))
+        merged = conn.execute(MERGED, (person_id,))
     return PersonRows(
         row=dicts[0].fetchone() or {},
         identifiers=dicts[1].fetchall(),
         accounts=dicts[2].fetchall(),
         sources=dict(keys.fetchall()),
+        audiences=memberships.fetchall(),
+        merged=[int(i) for (i,) in merged],
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import HttpMethod, get, post, route
+from litestar.params import FromPath
 
 from onefold import audiences, crm, record
 from onefold.kernel import errors
@@ -43,7 +44,7 @@ def accounts_list(request: door.AnyRequest) -> door.Page:
 
 
 @get("/accounts/{ref:str}", sync_to_thread=True)
-def account_page(request: door.AnyRequest, ref: str) -> door.Page:
+def account_page(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """An account: attributes at the left; usage, work and people in the centre."""
     ask = door.ask_of(request)
     with ask.open() as conn:
@@ -70,7 +71,7 @@ def _account(ask: door.Ask, conn: Any, ref: str, **more: Any) -> door.Page:
 
 
 @get("/accounts/{ref:str}/timeline", sync_to_thread=True)
-def account_timeline(request: door.AnyRequest, ref: str) -> door.Page:
+def account_timeline(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """An older page of the timeline, as a fragment."""
     ask = door.ask_of(request)
     with ask.open() as conn:
@@ -78,7 +79,7 @@ def account_timeline(request: door.AnyRequest, ref: str) -> door.Page:
 
 
 @route("/accounts/{ref:str}", http_method=[HttpMethod.PATCH, HttpMethod.POST], sync_to_thread=True)
-def account_edit(request: door.AnyRequest, ref: str) -> door.Page:
+def account_edit(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """Set what differs; answers the page, of which htmx takes the record."""
     ask = door.ask_of(request)
     values: dict[str, Any] = {k: ask.form[k].strip() for k in _EDITED if k in ask.form}

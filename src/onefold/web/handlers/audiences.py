@@ -4,6 +4,7 @@ from typing import Any
 
 import yaml
 from litestar import get, post
+from litestar.params import FromPath
 
 from onefold import audiences, record
 from onefold.kernel import clock, errors, ids
@@ -45,7 +46,7 @@ def _row(found: audiences.Audience) -> dict[str, Any]:
 
 
 @get("/audiences/{key:str}", sync_to_thread=True)
-def audience_page(request: door.AnyRequest, key: str) -> door.Page:
+def audience_page(request: door.AnyRequest, key: FromPath[str]) -> door.Page:
     """An audience: definition at the left, members or changes in the centre."""
     ask = door.ask_of(request)
     tab = "changes" if ask.query.get("tab") == "changes" else "members"
@@ -103,7 +104,7 @@ def written(found: audiences.Audience) -> str:
 
 
 @get("/audiences/{key:str}/why", sync_to_thread=True)
-def audience_why(request: door.AnyRequest, key: str) -> door.Page:
+def audience_why(request: door.AnyRequest, key: FromPath[str]) -> door.Page:
     """Why somebody is in it: the reasons written when they entered."""
     ask = door.ask_of(request)
     ref = ask.query.get("id", "")
@@ -137,7 +138,7 @@ def audience_new(request: door.AnyRequest) -> door.Page:
 
 
 @get("/audiences/{key:str}/edit", sync_to_thread=True)
-def audience_edit(request: door.AnyRequest, key: str) -> door.Page:
+def audience_edit(request: door.AnyRequest, key: FromPath[str]) -> door.Page:
     """The editor on a definition."""
     ask = door.ask_of(request)
     ask.viewer.must_admin()
@@ -188,7 +189,7 @@ def audience_create(request: door.AnyRequest) -> door.Page:
 
 
 @post("/audiences/{key:str}", sync_to_thread=True)
-def audience_update(request: door.AnyRequest, key: str) -> door.Page:
+def audience_update(request: door.AnyRequest, key: FromPath[str]) -> door.Page:
     """Change an audience, or show every fault of its text."""
     ask = door.ask_of(request)
     text = ask.form.get("yaml", "").replace("\r\n", "\n")

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import get, post
+from litestar.params import FromPath
 
 from onefold import activation, audiences
 from onefold.kernel import errors
@@ -22,7 +23,7 @@ def destinations_list(request: door.AnyRequest) -> door.Page:
 
 
 @get("/destinations/{ref:str}", sync_to_thread=True)
-def destination_page(request: door.AnyRequest, ref: str) -> door.Page:
+def destination_page(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """A destination and its deliveries."""
     ask = door.ask_of(request)
     return _page(ask, ref)
@@ -54,7 +55,7 @@ def _row(delivery: activation.Delivery) -> dict[str, Any]:
 
 
 @post("/destinations/{ref:str}", sync_to_thread=True)
-def destination_switch(request: door.AnyRequest, ref: str) -> door.Page:
+def destination_switch(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """Turn a destination on or off."""
     ask = door.ask_of(request)
     enabled = ask.form.get("enabled") == "yes"
@@ -67,7 +68,7 @@ def destination_switch(request: door.AnyRequest, ref: str) -> door.Page:
 
 
 @post("/destinations/{ref:str}/retry", sync_to_thread=True)
-def delivery_retry(request: door.AnyRequest, ref: str) -> door.Page:
+def delivery_retry(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """Send a failed delivery again."""
     ask = door.ask_of(request)
     with ask.open() as conn:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from litestar import Response, get, post
 from litestar.datastructures import Cookie
+from litestar.params import FromPath
 
 from onefold import crm, record
 from onefold.kernel import errors, limits
@@ -144,7 +145,7 @@ def log_out(request: door.AnyRequest) -> door.Page:
 
 
 @get("/static/{name:path}", sync_to_thread=False)
-def static_file(request: door.AnyRequest, name: str) -> Response[Any]:
+def static_file(request: door.AnyRequest, name: FromPath[str]) -> Response[Any]:
     """A static file; for good when its address carries its version."""
     found = render.static_files().get(str(name).lstrip("/"))
     if found is None:

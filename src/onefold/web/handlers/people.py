@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import get, post
+from litestar.params import FromPath
 
 from onefold import audiences, crm, record
 from onefold.kernel import errors
@@ -51,7 +52,7 @@ def person_find(request: door.AnyRequest) -> door.Page:
 
 
 @get("/people/{ref:str}", sync_to_thread=True)
-def person_page(request: door.AnyRequest, ref: str) -> door.Page:
+def person_page(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """A person: who they are at the left, what happened in the centre."""
     ask = door.ask_of(request)
     tab = "activity" if ask.query.get("tab") == "activity" else "overview"
@@ -84,7 +85,7 @@ def _person(ask: door.Ask, conn: Any, person: Any, tab: str) -> door.Page:
 
 
 @get("/people/{ref:str}/timeline", sync_to_thread=True)
-def person_timeline(request: door.AnyRequest, ref: str) -> door.Page:
+def person_timeline(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """An older page of the timeline, as a fragment."""
     ask = door.ask_of(request)
     with ask.open() as conn:

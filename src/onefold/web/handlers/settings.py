@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import get, post
+from litestar.params import FromPath
 
 from onefold import crm, record
 from onefold.kernel import errors, ids
@@ -50,7 +51,7 @@ def key_create(request: door.AnyRequest) -> door.Page:
 
 
 @post("/settings/keys/{ref:str}/revoke", sync_to_thread=True)
-def key_revoke(request: door.AnyRequest, ref: str) -> door.Page:
+def key_revoke(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """End a key for good."""
     ask = door.ask_of(request)
     with ask.open() as conn:

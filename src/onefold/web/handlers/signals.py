@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import get, post
+from litestar.params import FromPath
 
 from onefold import crm, record, signals
 from onefold.web import data, door, edits
@@ -27,7 +28,7 @@ def signals_list(request: door.AnyRequest) -> door.Page:
 
 
 @get("/signals/{ref:str}", sync_to_thread=True)
-def signal_page(request: door.AnyRequest, ref: str) -> door.Page:
+def signal_page(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """A signal: sentences, the chart they are about, the people, the task."""
     ask = door.ask_of(request)
     with ask.open() as conn:
@@ -44,7 +45,7 @@ def signal_page(request: door.AnyRequest, ref: str) -> door.Page:
 
 
 @post("/signals/{ref:str}/close", sync_to_thread=True)
-def signal_close(request: door.AnyRequest, ref: str) -> door.Page:
+def signal_close(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """Close a signal by hand, saying whether it helped; risk and task follow."""
     ask = door.ask_of(request)
     with ask.open() as conn:

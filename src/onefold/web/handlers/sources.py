@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from litestar import Request, get, post
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from onefold import sources
@@ -31,7 +32,7 @@ def sources_list(request: door.AnyRequest) -> door.Page:
 
 
 @get("/sources/{ref:str}", sync_to_thread=True)
-def source_page(request: door.AnyRequest, ref: str) -> door.Page:
+def source_page(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """A source: the stream, the refused items, or how to install it."""
     ask = door.ask_of(request)
     tab = ask.query.get("tab", "live")
@@ -130,7 +131,7 @@ def _snippets(ask: door.Ask, source: sources.Source) -> list[dict[str, str]]:
 
 
 @post("/sources/{ref:str}", sync_to_thread=True)
-def source_switch(request: door.AnyRequest, ref: str) -> door.Page:
+def source_switch(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """Turn a source on or off."""
     ask = door.ask_of(request)
     enabled = ask.form.get("enabled") == "yes"
@@ -171,7 +172,7 @@ def _form(ask: door.Ask, values: dict[str, str], faults: Any, status: int = 200)
 
 
 @get("/sources/{ref:str}/live")
-async def source_live(request: Request[Any, Any, Any], ref: str) -> Stream:
+async def source_live(request: Request[Any, Any, Any], ref: FromPath[str]) -> Stream:
     """The events of one source as they arrive."""
     door.ask_of(request).viewer.must_read()
     return _stream(request, ids.parse_id("src", ref))

@@ -4,6 +4,7 @@ from datetime import datetime, time
 from typing import Any
 
 from litestar import HttpMethod, get, post, route
+from litestar.params import FromPath
 
 from onefold import crm, record
 from onefold.kernel import clock, errors
@@ -60,7 +61,7 @@ def tasks_list(request: door.AnyRequest) -> door.Page:
 
 
 @get("/tasks/{ref:str}", sync_to_thread=True)
-def task_page(request: door.AnyRequest, ref: str) -> door.Page:
+def task_page(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """A task: what, why, and who is concerned."""
     ask = door.ask_of(request)
     with ask.open() as conn:
@@ -76,7 +77,7 @@ def _task(ask: door.Ask, conn: Connection, task: Any, **more: Any) -> door.Page:
 
 
 @route("/tasks/{ref:str}", http_method=[HttpMethod.PATCH, HttpMethod.POST], sync_to_thread=True)
-def task_edit(request: door.AnyRequest, ref: str) -> door.Page:
+def task_edit(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """Set what differs; answers the part of the page that asked: row, line or record."""
     ask = door.ask_of(request)
     form = ask.form

@@ -4,6 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 from litestar import HttpMethod, get, post, route
+from litestar.params import FromPath
 
 from onefold import audiences, crm, record
 from onefold.kernel import errors
@@ -62,7 +63,7 @@ def tickets_list(request: door.AnyRequest) -> door.Page:
 
 
 @get("/tickets/{ref:str}", sync_to_thread=True)
-def ticket_page(request: door.AnyRequest, ref: str) -> door.Page:
+def ticket_page(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """A ticket, with what led up to it and the campaigns it mutes."""
     ask = door.ask_of(request)
     with ask.open() as conn:
@@ -95,7 +96,7 @@ def _ticket(ask: door.Ask, conn: Connection, ticket: Any, **more: Any) -> door.P
 
 
 @route("/tickets/{ref:str}", http_method=[HttpMethod.PATCH, HttpMethod.POST], sync_to_thread=True)
-def ticket_edit(request: door.AnyRequest, ref: str) -> door.Page:
+def ticket_edit(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """Set what differs; the toast offers the inverse change."""
     ask = door.ask_of(request)
     form = ask.form
