@@ -164,7 +164,8 @@ def test_a_refusal_is_final_kept_and_can_be_sent_again(
 
     asyncio.run(scene())
     assert len({headers["webhook-id"] for _, headers, _ in receiver.got}) == 1
-    names = [f.name for row in log.read(conn, 0) for f in governance.admit(row)]  # type: ignore[union-attr]
+    told = [f for row in log.read(conn, 0) for f in governance.admit(row)]
+    names = [f.name for f in told if isinstance(f, facts.Fact)]
     assert names == ["Audience Change Failed", "Audience Change Delivered"]
 
 

@@ -46,19 +46,11 @@ def test_every_time_is_in_one_chapter_that_of_the_last_log_in_before_it(
     starts = [c.start_ms for c in told]
     assert starts[0] == 0
     assert starts == sorted(set(starts))
+    opening = min((one.at_ms for one in found), default=0)
     for at_ms in range(1, 14):
-        before = [one for one in sorted(found) if one.at_ms <= at_ms] or sorted(found)[:1]
-        at_first = [one for one in sorted(found) if one.at_ms == min(f.at_ms for f in found)]
-        if not found:
-            assert told == [(0, None)]
-        elif at_ms < found_first(found):
-            assert told[0].who == at_first[-1].who
-        else:
-            assert told[chapters.at(starts, at_ms)].who == before[-1].who
-
-
-def found_first(found: list[chapters.Login]) -> int:
-    return min(one.at_ms for one in found)
+        before = sorted(one for one in found if one.at_ms <= max(at_ms, opening))
+        who = before[-1].who if before else None
+        assert told[chapters.at(starts, at_ms)].who == who
 
 
 @given(logins, st.builds(login, st.integers(1, 12), st.sampled_from(sorted(WHO))))

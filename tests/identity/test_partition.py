@@ -21,6 +21,10 @@ links = st.lists(st.builds(lambda p, d: Link(*p, d), pairs, st.integers(0, 3)), 
 decisions = st.lists(st.builds(lambda p, s: Decision(*p, s), pairs, st.booleans()), max_size=4)
 
 
+def refs_of(*texts: str) -> list[int]:
+    return [KEYS.index(Identifier(*text.split(":"))) for text in texts]
+
+
 def grouped(part: identity.Partition) -> set[frozenset[int]]:
     return {frozenset(group) for group in part.groups}
 
@@ -89,8 +93,7 @@ def test_where_no_limit_breaks_f_is_connected_components(found: list[Link]) -> N
 
 
 def test_the_newest_link_wins_among_equals() -> None:
-    a, b, e = (BY_REF[KEYS.index(Identifier(*k))].ref for k in
-               (("user_id", "a"), ("user_id", "b"), ("email", "p@x.y")))  # fmt: skip
+    a, b, e = refs_of("user_id:a", "user_id:b", "email:p@x.y")
     part = identity.partition(NODES, [Link(a, e, 5), Link(b, e, 6)], identity.RULES)
     assert frozenset((b, e)) in grouped(part)
     assert part.suppressed == {(a, e): "limit:user_id"}
@@ -98,16 +101,14 @@ def test_the_newest_link_wins_among_equals() -> None:
 
 def test_people_outweigh_newer_devices() -> None:
     """Two users through one device, no log-in known: person to person is decided first."""
-    a, b, e, d = (KEYS.index(Identifier(*k)) for k in
-                  (("user_id", "a"), ("user_id", "b"), ("email", "p@x.y"), ("anonymous_id", "d")))  # fmt: skip
+    a, b, e, d = refs_of("user_id:a", "user_id:b", "email:p@x.y", "anonymous_id:d")
     part = identity.partition(NODES, [Link(a, e, 1), Link(e, d, 9), Link(b, d, 8)], identity.RULES)
     assert frozenset((a, e, d)) in grouped(part)
     assert part.suppressed == {(b, d): "limit:user_id"}
 
 
 def test_a_decision_comes_first_but_no_limit_gives_way() -> None:
-    a, b, e = (KEYS.index(Identifier(*k)) for k in
-               (("user_id", "a"), ("user_id", "b"), ("email", "p@x.y")))  # fmt: skip
+    a, b, e = refs_of("user_id:a", "user_id:b", "email:p@x.y")
     found = [Link(a, e, 1), Link(b, e, 6)]
     part = identity.partition(NODES, found, identity.RULES, [Decision(a, e, same=True)])
     assert frozenset((a, e)) in grouped(part)

@@ -27,10 +27,15 @@ def test_it_commits_at_the_end_and_rolls_back_on_an_error(
 ) -> None:
     with connections.open() as one:
         one.execute(ADD, (901, "Kept"))
-    with pytest.raises(ZeroDivisionError), connections.open() as one:
+    with pytest.raises(ZeroDivisionError):
+        _fail_after_adding(connections)
+    assert names(conn) == ["Kept"]
+
+
+def _fail_after_adding(connections: Connections) -> None:
+    with connections.open() as one:
         one.execute(ADD, (902, "Dropped"))
         raise ZeroDivisionError
-    assert names(conn) == ["Kept"]
 
 
 def test_what_the_database_refuses_is_said_in_our_words(connections: Connections) -> None:

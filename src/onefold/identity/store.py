@@ -1,7 +1,8 @@
 """The room's SQL: what the resolver looks up and writes in bulk, and what everybody else reads.
 
 The resolver's statements are planned each time (`prepare=False`): the tables grow from nothing, and
-a plan kept from when they were small scans them whole.
+a plan kept from when they were small scans them whole. `LATERAL … LIMIT 1` is a look-up by index
+for each key, where a join of thousands of keys would hash a whole table.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -24,19 +25,26 @@ FIND = """
 SELECT i.namespace, i.value, i.id, i.generic, f.id, f.chapter_ms, f.owner_id, f.person_id,
   CASE WHEN f.events > 0 THEN coalesce(f.last_seen_ms, 9007199254740991) END
 FROM unnest(%b::text[], %b::text[]) AS k (namespace, value)
-JOIN identifier i ON i.namespace = k.namespace AND md5(i.value) = md5(k.value) AND i.value = k.value
+CROSS JOIN LATERAL (
+  SELECT * FROM identifier x
+  WHERE x.namespace = k.namespace AND md5(x.value) = md5(k.value) AND x.value = k.value LIMIT 1
+) i
 JOIN fragment f ON f.identifier_id = i.id
 ORDER BY i.id, f.chapter_ms
 """
 LOGINS = """
 SELECT o.device_id, o.at_ms, o.who_id, o.until_ms, w.namespace, w.value, l.last_day
-FROM login o JOIN identifier w ON w.id = o.who_id
-LEFT JOIN link l ON l.a = least(o.device_id, o.who_id) AND l.b = greatest(o.device_id, o.who_id)
+FROM login o
+CROSS JOIN LATERAL (SELECT namespace, value FROM identifier WHERE id = o.who_id LIMIT 1) w
+LEFT JOIN LATERAL (
+  SELECT last_day FROM link
+  WHERE a = least(o.device_id, o.who_id) AND b = greatest(o.device_id, o.who_id) LIMIT 1
+) l ON true
 WHERE o.device_id = ANY(%s)
 """
 LINKS = """
 SELECT l.a, l.b, l.last_day FROM unnest(%b::bigint[], %b::bigint[]) AS k (a, b)
-JOIN link l ON l.a = k.a AND l.b = k.b
+CROSS JOIN LATERAL (SELECT * FROM link x WHERE x.a = k.a AND x.b = k.b LIMIT 1) l
 """
 PEOPLE = """
 SELECT f.person_id, f.id, i.namespace, i.value,

@@ -393,8 +393,13 @@ def _wanted(mark: dirty.Mark, catalog: Catalog, kind: frozenset[int]) -> set[int
     return wanted
 
 
-def _ticket(found: Any) -> audiences.TicketState:
-    return msgspec.convert(found, audiences.TicketState, from_attributes=True)
+def _ticket(found: crm.TicketState) -> audiences.TicketState:
+    return audiences.TicketState(
+        status=found.status,
+        tags=tuple(found.tags),
+        priority=found.priority,
+        category=found.category,
+    )
 
 
 def _outgoing(

@@ -1,12 +1,13 @@
 """The conductor: ingest, conclude, and what is due, one bounded step after another.
 
-    step():  catalogue changed? → micro-batch → conclusions → due list → backfill → signals
+    step():  catalogue changed? → micro-batch → conclusions → due list → backfill
 
 Every step is one transaction. A step that fails because the database went away is retried on a new
 connection with memory rebuilt; one that fails on a fact is retried fact by fact, and the culprit is
 kept as refused, so that no input can stop the worker.
 """
 
+import threading
 import time
 
 import psycopg
@@ -16,7 +17,7 @@ from onefold import audiences, log, profiles, storage
 from onefold.kernel import clock, facts, limits
 from onefold.profiles import dirty
 from onefold.storage import Connection, locks
-from onefold.worker import backfill, metrics, sweep
+from onefold.worker import backfill, metrics
 from onefold.worker import catalog as catalogs
 from onefold.worker.cache import Cache
 from onefold.worker.conclude import Conclude
@@ -25,8 +26,6 @@ from onefold.worker.ingest import Ingest
 _CATALOG_MS = 100
 _DUE_MS = 100
 _CONCLUDE_S = 0.25
-_SIGNALS_MS = 10_000
-_HEALTH_MS = 60_000
 _PRUNE_MS = 600_000
 
 logger = structlog.get_logger("onefold.worker")
@@ -35,19 +34,20 @@ logger = structlog.get_logger("onefold.worker")
 class Engine:
     """The worker's state and its steps. `now_ms` comes in with every call."""
 
-    def __init__(self, conn: Connection, now_ms: int) -> None:
+    def __init__(
+        self, conn: Connection, now_ms: int, usage_changed: threading.Event | None = None
+    ) -> None:
         self.conn = conn
         self.cache = Cache()
         self.catalog = catalogs.load(conn)
         self.ingest = Ingest(conn, self.cache, now_ms)
+        if usage_changed is not None:
+            self.ingest.usage_changed = usage_changed
         self.conclude = Conclude(self.cache)
         backfill.take_up(conn, self.catalog, self.ingest.seq)
         self.catalog = catalogs.load(conn)
         conn.commit()
         self._next = dict.fromkeys(("catalog", "due", "prune"), 0)
-        self._next["signals"] = now_ms
-        self._next["health"] = now_ms + 2_000
-        self._day = 0
         self._more_backfill = True
 
     def step(self, now_ms: int) -> bool:
@@ -61,7 +61,6 @@ class Engine:
         if self._more_backfill:
             self._backfill()
             worked = True
-        self._sweep(now_ms)
         if self._time("prune", now_ms, _PRUNE_MS):
             self.ingest.dedupe.prune(self.conn, now_ms)
             self.conn.commit()
@@ -206,24 +205,6 @@ class Engine:
         self.conn.commit()
         if live:
             self.catalog = catalogs.load(self.conn)
-            self.conn.commit()
-
-    # ── signals ────────────────────────────────────────────────────────────────────────────────
-
-    def _sweep(self, now_ms: int) -> None:
-        day = clock.day_of(now_ms)
-        if (self.ingest.usage_changed or day != self._day) and self._time(
-            "signals", now_ms, _SIGNALS_MS
-        ):
-            with metrics.signals_seconds.time():
-                changes = sweep.signals_step(self.conn, now_ms)
-                self.conn.commit()
-            if changes is not None:
-                self.ingest.usage_changed = False
-                self._day = day
-                self._next["health"] = now_ms
-        if self._time("health", now_ms, _HEALTH_MS):
-            sweep.health_step(self.conn, now_ms)
             self.conn.commit()
 
 

@@ -1,6 +1,7 @@
 """Folding the facts of a batch into states, and noting whom and which definitions that touches."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -112,12 +113,12 @@ class Folder:
         touched |= self.catalog.touched_by_account_traits(names)
         self.marks.add(dirty.ACCOUNT, self.accounts[account], 0, touched)
 
-    def account_traits(self, ids: dict[str, int]) -> list[tuple[int, dict[str, str]]]:
+    def account_traits(self, ids: dict[str, int]) -> list[tuple[int, dict[str, Any]]]:
         """(account id, columns) of accounts whose columns follow changed traits."""
         out = []
         for key in self._account_traits:
             if key in self.own:
                 traits = self.states[self.own[key]].traits
-                columns = {n: str(traits[n].value) for n in _ACCOUNT_COLUMNS if n in traits}
+                columns = {n: traits[n].value for n in _ACCOUNT_COLUMNS if n in traits}
                 out.append((ids[key], columns))
         return out

@@ -6,6 +6,7 @@ caller commits, and then calls `Batch.committed`; after a failure it rolls back 
 `Ingest.forget`.
 """
 
+import threading
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -46,7 +47,7 @@ class Ingest:
         self.dedupe.load(conn, now_ms)
         self.resolver = identity.Resolver(conn, points_of=self._points_of)
         self.accounts: dict[str, int] = {}
-        self.usage_changed = False  # usage of a day before today: signals look again
+        self.usage_changed = threading.Event()  # usage of a day before today: signals look again
 
     def forget(self, conn: Connection, now_ms: int) -> None:
         """After a failed transaction: memory may hold what the tables do not."""
@@ -124,7 +125,7 @@ class Ingest:
         log.save_checkpoint(conn, READER, batch.last_seq, now_ms)
         today = clock.day_of(now_ms)
         if any(key[2] < today for key in usage):
-            self.usage_changed = True
+            self.usage_changed.set()
 
     def committed(self, batch: Batch) -> None:
         """Take up what a committed batch changed outside the states."""

@@ -1,4 +1,4 @@
-"""The worker process: the engine's loop in the main thread, deliveries in a thread beside it."""
+"""The worker process: the engine's loop in the main thread; deliveries and signals beside it."""
 
 import asyncio
 import signal
@@ -12,6 +12,7 @@ from onefold import activation
 from onefold.kernel import clock, limits
 from onefold.kernel.settings import Settings
 from onefold.worker import engine as engines
+from onefold.worker import sweep
 
 _RETRY_S = 0.5
 
@@ -37,12 +38,16 @@ def run(database_url: str, settings: Settings) -> None:
         target=_deliver, args=(database_url, settings, stop), name="deliveries", daemon=True
     )
     deliveries.start()
+    usage_changed = threading.Event()
+    sweeper = sweep.Sweeper(database_url, usage_changed)
+    signals = threading.Thread(target=sweeper.run, args=(stop,), name="signals", daemon=True)
+    signals.start()
     engine: engines.Engine | None = None
     while not stop.is_set():
         try:
             conn = engines.connect(database_url)
             if engine is None:
-                engine = engines.Engine(conn, clock.now_ms())
+                engine = engines.Engine(conn, clock.now_ms(), usage_changed)
             else:
                 engine.recover(conn, clock.now_ms())
             logger.info("worker ready", seq=engine.ingest.seq)
@@ -50,6 +55,7 @@ def run(database_url: str, settings: Settings) -> None:
         except psycopg.OperationalError as error:
             logger.warning("database away, trying again", error=str(error).strip())
             stop.wait(_RETRY_S)
+    signals.join(timeout=limits.outbox_timeout_s)
     deliveries.join(timeout=limits.outbox_timeout_s + 2)
 
 

@@ -1,15 +1,76 @@
-"""From usage to work: evaluate signals, write the account's risk and health, keep its task."""
+"""From usage to work: evaluate signals, write the account's risk and health, keep its task.
 
-from __future__ import annotations
+Signals compare complete days, so they are evaluated when a day ends and when usage of an earlier
+day changed. That reads all accounts' usage, so it runs beside the ingest loop, on a connection of
+its own, and pauses for many times as long as it took.
+"""
 
+import threading
+from time import monotonic
 from typing import Any
 
-from onefold import crm, profiles, signals, sources
+import psycopg
+import structlog
+
+from onefold import crm, profiles, signals, sources, storage
 from onefold.kernel import clock
 from onefold.kernel.viewer import SYSTEM
 from onefold.storage import Connection
+from onefold.worker import metrics
 
 TASK_DUE_DAYS = 2
+_TICK_S = 1.0
+_SIGNALS_S = 10.0
+_HEALTH_S = 60.0
+_REST = 20  # pause at least this many times as long as an evaluation took
+
+logger = structlog.get_logger("onefold.worker.signals")
+
+
+class Sweeper:
+    """The thread that evaluates. `usage_changed` is set by ingest and cleared here."""
+
+    def __init__(self, database_url: str, usage_changed: threading.Event) -> None:
+        self.url = database_url
+        self.usage_changed = usage_changed
+        self._day = 0
+        self._signals_at = self._health_at = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Evaluate when there is reason to, until `stop`; survives the database going away."""
+        while not stop.is_set():
+            try:
+                with storage.connect(self.url, application="onefold-signals") as conn:
+                    while not stop.wait(_TICK_S):
+                        self.tick(conn, clock.now_ms())
+            except psycopg.OperationalError as error:
+                logger.warning("database away, trying again", error=str(error).strip())
+                stop.wait(_TICK_S)
+            except Exception:  # an evaluation that fails must not end the ones after it
+                logger.exception("evaluation failed")
+                stop.wait(_SIGNALS_S)
+
+    def tick(self, conn: Connection, now_ms: int) -> None:
+        """What is due now: signals, then health, each a transaction."""
+        today = clock.day_of(now_ms)
+        if (self.usage_changed.is_set() or today != self._day) and self._signals_at <= monotonic():
+            self.usage_changed.clear()
+            started = monotonic()
+            with metrics.signals_seconds.time():
+                changes = signals_step(conn, now_ms)
+                conn.commit()
+            self._signals_at = monotonic() + max(_SIGNALS_S, _REST * (monotonic() - started))
+            if changes is None:  # history is being loaded: look again when it is done
+                self.usage_changed.set()
+                self._signals_at = monotonic() + _TICK_S
+                return
+            self._day = today
+            self._health_at = 0.0
+        if self._health_at <= monotonic():
+            started = monotonic()
+            health_step(conn, now_ms)
+            conn.commit()
+            self._health_at = monotonic() + max(_HEALTH_S, _REST * (monotonic() - started))
 
 
 def signals_step(conn: Connection, now_ms: int) -> list[signals.Change] | None:
