@@ -96,9 +96,12 @@ def wait_ready(server: Server) -> None:
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, http.client.HTTPException):
             client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=2)
-            client.request("GET", "/ready")
-            if client.getresponse().status == 200:
-                return
+            with contextlib.closing(client):
+                client.request("GET", "/ready")
+                answer = client.getresponse()
+                answer.read()
+                if answer.status == 200:
+                    return
         if server.process.poll() is not None:
             break
         time.sleep(0.1)

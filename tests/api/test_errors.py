@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from litestar import get
 from litestar.testing import TestClient
 
@@ -40,34 +39,34 @@ def test_a_wrong_method_is_405_and_says_which_are_right(door: Door) -> None:
     assert "GET" in answer.headers["allow"]
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"{",
-        b"nope",
-        b"\xff\xfe",
-        b'{"subject": "\xff"}',
-        b'{"subject": "\\ud800"}',
-        b'{"subject": NaN}',
-        b'{"subject": 1e999}',
-        b"[" * 100_000,
-        b'{"a":' * 500 + b"1" + b"}" * 500,
-        b'{"subject": "a\\u0000b"}',
-        b'{"\\u0000": 1}',
-        b'{"subject": ' + b"9" * 400 + b"}",
-        b'{"tags": [12345678901234567890123]}',
-        b"[]",
-        b'"text"',
-        b"null",
-        b"",
-        b'{"subject": {"deep": 1}, "email": "a@b.co"}',
-    ],
-)
-def test_what_is_no_good_json_object_is_400(door: Door, raw: bytes) -> None:
-    for method, path in (("POST", TICKETS), ("POST", "/api/users"), ("POST", "/api/audiences")):
-        answer = door(method, path, content=raw, headers={"Content-Type": "application/json"})
-        assert answer.status_code == 400, (path, raw[:30], answer.status_code, answer.text[:200])
-        assert shape(answer)["code"] == "invalid_request"
+BAD_BODIES = [
+    b"{",
+    b"nope",
+    b"\xff\xfe",
+    b'{"subject": "\xff"}',
+    b'{"subject": "\\ud800"}',
+    b'{"subject": NaN}',
+    b'{"subject": 1e999}',
+    b"[" * 100_000,
+    b'{"a":' * 500 + b"1" + b"}" * 500,
+    b'{"subject": "a\\u0000b"}',
+    b'{"\\u0000": 1}',
+    b'{"subject": ' + b"9" * 400 + b"}",
+    b'{"tags": [12345678901234567890123]}',
+    b"[]",
+    b'"text"',
+    b"null",
+    b"",
+    b'{"subject": {"deep": 1}, "email": "a@b.co"}',
+]
+
+
+def test_what_is_no_good_json_object_is_400(door: Door) -> None:
+    for raw in BAD_BODIES:
+        for method, path in (("POST", TICKETS), ("POST", "/api/users"), ("POST", "/api/audiences")):
+            answer = door(method, path, content=raw, headers={"Content-Type": "application/json"})
+            assert answer.status_code == 400, (path, raw[:30], answer.text[:200])
+            assert shape(answer)["code"] == "invalid_request"
 
 
 def test_an_oversize_body_is_413(door: Door) -> None:
@@ -112,7 +111,7 @@ def test_an_error_nobody_planned_is_500_with_an_id_and_nothing_of_the_inside() -
     assert answer.status_code == 500
     error = shape(answer)
     assert "err_" in error["message"]
-    assert "42" not in answer.text
+    assert "the secret" not in answer.text
     assert "ZeroDivision" not in answer.text
 
 
@@ -130,19 +129,25 @@ def test_a_conflict_answers_the_record_as_it_stands(door: Door) -> None:
     assert door.ok("PATCH", path, {"priority": "low"}, headers=header)["priority"] == "low"
 
 
-@pytest.mark.parametrize("version", [0, -1, 2**31, "1", 1.5, True, [1]])
-def test_a_version_that_is_none_is_refused(door: Door, version: Any) -> None:
-    made = door.ok("POST", TICKETS, {"subject": "Slow", "email": "ann@acme.co"})
-    fields = door.faults("PATCH", f"{TICKETS}/{made['id']}", {"expected_version": version})
-    assert fields == ["expected_version"]
+BAD_VERSIONS = [0, -1, 2**31, "1", 1.5, True, [1]]
 
 
-@pytest.mark.parametrize("record_id", ["abc", "con_1", "-1", "0", "9" * 30, "%00", "1%2F2", "tkt_"])
-def test_an_id_that_cannot_be_one_is_404(door: Door, record_id: str) -> None:
-    for room in ("tickets", "contacts", "tasks", "people", "accounts"):
-        answer = door("GET", f"/api/{room}/{record_id}")
-        if room == "contacts" and record_id == "con_1":
-            continue
-        assert answer.status_code == 404, (room, record_id, answer.text)
-        shape(answer)
-    assert door("PATCH", f"{TICKETS}/{record_id}", {"status": "open"}).status_code == 404
+def test_a_version_that_is_none_is_refused(door: Door) -> None:
+    for version in BAD_VERSIONS:
+        made = door.ok("POST", TICKETS, {"subject": "Slow", "email": "ann@acme.co"})
+        fields = door.faults("PATCH", f"{TICKETS}/{made['id']}", {"expected_version": version})
+        assert fields == ["expected_version"]
+
+
+BAD_IDS = ["abc", "con_1", "-1", "0", "9" * 30, "%00", "1%2F2", "tkt_"]
+
+
+def test_an_id_that_cannot_be_one_is_404(door: Door) -> None:
+    for record_id in BAD_IDS:
+        for room in ("tickets", "contacts", "tasks", "people", "accounts"):
+            answer = door("GET", f"/api/{room}/{record_id}")
+            if room == "contacts" and record_id == "con_1":
+                continue
+            assert answer.status_code == 404, (room, record_id, answer.text)
+            shape(answer)
+        assert door("PATCH", f"{TICKETS}/{record_id}", {"status": "open"}).status_code == 404

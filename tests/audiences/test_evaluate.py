@@ -89,6 +89,14 @@ def test_a_count_falls_out_of_its_window_at_the_time_foretold() -> None:
     assert ask(known, next_ms) == (False, None)
 
 
+def test_nothing_ever_happened_counts_as_zero() -> None:
+    for window in ({}, {"within": "7d"}):
+        count = {"event": "Signed In", **window}
+        assert _holds({"count": count, "less_than": 3}, _someone())
+        assert _holds({"count": count, "is": 0}, _someone())
+        assert not _holds({"count": count, "at_least": 1}, _someone())
+
+
 def test_too_few_stays_too_few_and_enough_ever_stays_enough() -> None:
     for where in (
         {"count": {"event": "Signed In", "within": "7d"}, "at_least": 9},

@@ -106,6 +106,14 @@ def test_a_late_log_in_refolds_the_device_it_was_on(worker: Worker, feed: Feed) 
     worker.check()
 
 
+def test_late_log_ins_one_after_another_move_the_same_facts(worker: Worker, feed: Feed) -> None:
+    feed(1000, "user_id:a", "anonymous_id:d")
+    feed(7000, "anonymous_id:d")
+    for at_ms, who in [(3000, "b"), (5000, "c"), (6000, "b")]:
+        assert feed(at_ms, f"user_id:{who}", "anonymous_id:d").refold
+        worker.check()
+
+
 def test_a_log_in_in_order_refolds_nothing(feed: Feed) -> None:
     feed(1000, "anonymous_id:d")
     assert not feed(2000, "user_id:a", "anonymous_id:d").refold
@@ -139,6 +147,15 @@ def test_two_log_ins_in_one_instant_can_leave_a_fragment_behind(worker: Worker, 
     feed(4000, "user_id:a", "anonymous_id:d")  # and it is used again
     worker.check()
     assert identity.chapters_of(worker.conn, device) == every
+
+
+def test_a_fragment_left_behind_goes_to_nobody_when_its_person_merges(worker: Worker) -> None:
+    ann, bob = "user_id:ann", "email:bob@x.y"
+    worker.feed([fact(1, 5000, ann, "anonymous_id:d"), fact(2, 10_000, bob, "anonymous_id:d")])
+    worker.feed([fact(3, 1000, "user_id:bob")])
+    worker.restart()
+    worker.feed([fact(4, 5000, bob, "anonymous_id:d"), fact(5, 9000, "user_id:bob", bob)])
+    worker.check()
 
 
 def test_a_kiosk_belongs_to_nobody_whatever_the_order(worker: Worker) -> None:

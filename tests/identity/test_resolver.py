@@ -11,7 +11,7 @@ from tests.identity import parts
 
 DAY = 86_400_000
 SLOW = settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -85,7 +85,7 @@ def test_the_page_shows_the_person_within_a_second(
     )
     page = browser.new_page()
     page.goto(server.base + "/login")
-    page.get_by_label("Email").fill("rep@example.com")
+    page.get_by_label("E-mail").fill("rep@example.com")
     page.get_by_label("Password").fill(password)
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: "/login" not in url)

@@ -31,7 +31,9 @@ class App:
         self.settings = settings
         self.pool = storage.pool(settings.database_url, size=_POOL_SIZE, application="onefold-http")
         self.collector = Collector(settings.database_url, settings)
-        self.pages: Litestar = api.build_app(self.pool, extra=web.handlers(), settings=settings)
+        self.pages: Litestar = api.build_app(
+            self.pool, extra=web.handlers(), settings=settings, page_error=web.page_error
+        )
 
     async def start(self) -> None:
         """Start the collector's committer."""

@@ -42,11 +42,13 @@ class Resolver:
         self._cache = Cache(identifiers_max)
         self._ids: settle.Ids | None = settle.Ids(*store.next_ids(conn))
         self._batch = 0
+        self._asked = 0, Identifier("", "")
 
     def forget(self) -> None:
         """After a failed transaction: memory may hold what the tables do not."""
         self._cache.clear()
         self._ids = None
+        self._asked = 0, Identifier("", "")
 
     def resolve(self, conn: Connection, facts: Sequence[Fact]) -> Resolved:
         """Resolve a batch and write what it changes. The caller commits or forgets."""
@@ -87,7 +89,9 @@ class Resolver:
 
     def fragment_at(self, conn: Connection, device_id: int, at_ms: int) -> int:
         """The fragment of a device's chapter at a time. The device must be known."""
-        key = store.identifiers(conn, [device_id])[device_id]
+        if self._asked[0] != device_id:  # a refold asks for one device, fact by fact
+            self._asked = device_id, store.identifiers(conn, [device_id])[device_id]
+        key = self._asked[1]
         self._cache.load(conn, [key])
         device = self._cache.node(key)
         if not isinstance(device, Device):

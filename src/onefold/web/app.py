@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import Response, Router
+from litestar import Litestar, Response, Router
 
 from onefold.web import door
 from onefold.web.handlers import (
@@ -34,6 +34,15 @@ def handlers() -> list[Any]:
             include_in_schema=False,
         )
     ]
+
+
+def end_streams(app: Litestar) -> None:
+    """End the open event streams: a server that is told to stop waits for its answers to end.
+
+    Call it on the event loop's thread, before the server's own stop.
+    """
+    if "live" in app.state:
+        app.state.live.close()
 
 
 def page_error(request: door.AnyRequest, error: Exception) -> Response[Any]:

@@ -91,6 +91,9 @@ def open_of(items: Iterable[Any]) -> list[Any]:
 
 def usage_chart(usage: Sequence[Any], mark: tuple[str, str] | None = None) -> dict[str, Any]:
     """Events a day as bars, active people as a line."""
+    if mark and usage:
+        # The rule may have looked past the last day that is shown.
+        mark = (max(mark[0], usage[0]["day"]), min(mark[1], usage[-1]["day"]))
     bars: dict[str, Any] = {
         "name": "Events", "kind": "bar", "colour": "accent-ink", "axis": 0,
         "y": [d["events"] for d in usage],

@@ -29,10 +29,10 @@ class Watcher:
 
     def __init__(self, source_id: int) -> None:
         self.source_id = source_id
-        self.queue: asyncio.Queue[bytes] = asyncio.Queue(limits.live_queue_max)
+        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(limits.live_queue_max)
 
-    def give(self, message: bytes) -> None:
-        """Queue a message; a watcher that does not keep up misses the oldest."""
+    def give(self, message: bytes | None) -> None:
+        """Queue a message, None to end; a watcher that does not keep up misses the oldest."""
         if self.queue.full():
             self.queue.get_nowait()
         self.queue.put_nowait(message)
@@ -46,7 +46,22 @@ class Hub:
         self._watchers: set[Watcher] = set()
         self._task: asyncio.Task[None] | None = None
         self._seq = 0
+        self._started = asyncio.Event()
         self._names: dict[int, str] = {}
+
+    def close(self) -> None:
+        """End every stream, so that the server need not wait for them. On the loop's thread."""
+        for watcher in self._watchers:
+            watcher.give(None)
+
+    async def following(self) -> None:
+        """Wait until the log's end is known: what is appended from then on will be heard."""
+        await self._started.wait()
+
+    async def idle(self) -> None:
+        """Wait until nobody watches and nobody asks."""
+        if self._task is not None:
+            await self._task
 
     async def watch(self, source_id: int) -> AsyncIterator[bytes]:
         """Messages for one watcher, until it goes. Raises `Unavailable` when too many watch."""
@@ -60,14 +75,17 @@ class Hub:
             yield b"retry: 2000\n\n"
             while True:
                 try:
-                    yield await asyncio.wait_for(watcher.queue.get(), limits.live_beat_s)
+                    message = await asyncio.wait_for(watcher.queue.get(), limits.live_beat_s)
                 except TimeoutError:
-                    yield b": still here\n\n"
+                    message = b": still here\n\n"
+                if message is None:
+                    return
+                yield message
         finally:
             self._watchers.discard(watcher)
 
     async def _follow(self) -> None:
-        self._seq = 0
+        self._started.clear()
         while self._watchers:
             try:
                 rows = await asyncio.to_thread(self._read)
@@ -75,6 +93,7 @@ class Hub:
                 logger.warning("live stream waits", error=str(error))
                 await asyncio.sleep(1)
                 continue
+            self._started.set()
             for watcher in self._watchers:
                 wanted = [r for r in rows if watcher.source_id in (0, r.source_id)]
                 if wanted:
@@ -86,7 +105,7 @@ class Hub:
 
     def _read(self) -> list[log.Row]:
         with self._connections.open() as conn:
-            if self._seq == 0:
+            if not self._started.is_set():
                 self._seq = log.head(conn)
                 self._names = {s.id: s.name for s in sources.list_all(conn, SYSTEM)}
                 return []

@@ -89,8 +89,8 @@ def go_live(conn: Connection, catalog: Catalog) -> list[int]:
     ]
     if not ready:
         return []
-    people = set(ready) & catalog.people
-    accounts = set(ready) & catalog.accounts
+    people = set(ready) & catalog.index.by_kind["person"]
+    accounts = set(ready) & catalog.index.by_kind["account"]
     if people:
         last = 0
         while page := profiles.store.people_after(conn, last, limits.conclude_chunk_max):
@@ -102,5 +102,5 @@ def go_live(conn: Connection, catalog: Catalog) -> list[int]:
         marks = dirty.Marks(dirty.Mark(dirty.ACCOUNT, i, 0, accounts) for i in found)
         profiles.store.put_marks(conn, marks)
     for i in ready:
-        audiences.set_live(conn, i)
+        audiences.set_live(conn, i, catalog.building[i])
     return ready

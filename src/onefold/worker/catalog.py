@@ -14,6 +14,7 @@ from onefold.profiles.fold import LeafFold
 from onefold.storage import Connection
 
 NONE: frozenset[int] = frozenset()
+Kind = Literal["person", "account"]
 
 
 class Live(msgspec.Struct, frozen=True):
@@ -22,20 +23,24 @@ class Live(msgspec.Struct, frozen=True):
     id: int
     key: str
     name: str
-    of: Literal["person", "account"]
+    of: Kind
     definition: audiences.Definition
     evaluate: Callable[[Any, int], tuple[bool, int | None]]
     needs_crm: bool
 
 
 class Catalog:
-    """All definitions, by what can touch them."""
+    """All definitions, by what can touch them.
+
+    `people` and `accounts` are the ids of those that are evaluated; one that is building is folded
+    but not asked until its leaves are filled.
+    """
 
     def __init__(self, loaded: audiences.Catalog) -> None:
         self.revision = loaded.revision
         self.gone = [a.id for a in loaded.audiences if a.status == "deleted"]
         alive = [a for a in loaded.audiences if a.status != "deleted"]
-        self.building = [a.id for a in alive if a.status == "building"]
+        self.building = {a.id: a.version for a in alive if a.status == "building"}
         self.index = audiences.Index([(a.id, a.definition) for a in alive])
         self.live = {
             a.id: Live(
@@ -49,8 +54,9 @@ class Catalog:
             )
             for a in alive
         }
-        self.people = frozenset(i for i, a in self.live.items() if a.of == "person")
-        self.accounts = frozenset(i for i, a in self.live.items() if a.of == "account")
+        ready = {a.id for a in alive if a.status == "live"}
+        self.people = self.index.by_kind["person"] & ready
+        self.accounts = self.index.by_kind["account"] & ready
         self.leaves = {leaf.key: leaf for leaf in loaded.leaves}
         self.leaf_ids = {key: leaf.id for key, leaf in self.leaves.items()}
         self._folds: dict[str, tuple[LeafFold, ...]] = {}
@@ -86,7 +92,7 @@ class Catalog:
                 match=leaf.match if leaf.where else None,
             )
             for shared in (False, True)
-            if by & (self.accounts if shared else self.people)
+            if by & self.index.by_kind["account" if shared else "person"]
         ]
 
     def holds(self, leaf_key: str, pos: int) -> bool:
@@ -102,9 +108,9 @@ class Catalog:
         """Definitions that read a leaf."""
         return self.index.touched_by_leaf.get(key, NONE)
 
-    def touched_by_traits(self, names: list[str], of: str) -> set[int]:
+    def touched_by_traits(self, names: list[str], of: Kind) -> set[int]:
         """Definitions of people or accounts that read any of their own traits `names`."""
-        kind = self.people if of == "person" else self.accounts
+        kind = self.index.by_kind[of]
         out: set[int] = set()
         for name in names:
             out |= self.index.touched_by_trait.get(name, NONE) & kind

@@ -39,6 +39,7 @@ class Outcome:
         self.due: list[tuple[int, int, int]] = []
         self.undue: dict[int, list[int]] = {dirty.PERSON: [], dirty.ACCOUNT: []}
         self.next = later
+        self.seen: dict[int, int] = {}  # account id → when one of its people was last seen
 
 
 class Round(msgspec.Struct):
@@ -92,6 +93,7 @@ class Conclude:
         profiles.store.save_people(conn, out.rows, out.gone)
         if out.grouped:
             profiles.store.save_accounts(conn, out.grouped, out.accounts)
+        crm.touch_accounts(conn, out.seen)
         profiles.store.set_due(conn, out.due)
         for kind, entity_ids in out.undue.items():
             profiles.store.drop_due(conn, kind, entity_ids)
@@ -129,7 +131,11 @@ class Conclude:
             )
             if mark.flags & (dirty.VIEW | dirty.GROUPS | dirty.ALL):
                 values = named.get(mark.entity_id, [])
-                out.rows.append(self._row(mark.entity_id, own, person, values, out.now_ms))
+                row = self._row(mark.entity_id, own, person, values, out.now_ms)
+                out.rows.append(row)
+                if row.account_id is not None and row.last_seen_ms is not None:
+                    seen = out.seen.get(row.account_id, 0)
+                    out.seen[row.account_id] = max(seen, row.last_seen_ms)
             self._evaluate(mark, person, subject, wanted[mark.entity_id], catalog, out)
             self._pass_on(mark, person, catalog, out)
 

@@ -68,7 +68,7 @@ class Folder:
             self.marks.add(dirty.PERSON, person, flags, definitions)
 
     def _leaves(self, fact: facts.Fact) -> Sequence[fold.LeafFold]:
-        """The leaves that take the fact now; a refold leaves to a backfill what it will still add."""
+        """The leaves that take the fact; a refold leaves to a backfill what it will still add."""
         leaves = self.catalog.folds(fact.name)
         if not self.again or not leaves:
             return leaves

@@ -1,4 +1,4 @@
-"""People and accounts as definitions see them (audiences.Subject): nothing is copied, all is asked."""
+"""People and accounts as definitions see them (audiences.Subject): nothing is copied."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

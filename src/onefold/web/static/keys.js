@@ -60,6 +60,13 @@
     const all = event.target.closest?.("input[data-pick-all]");
     if (all) for (const other of $$("input[data-pick]")) { other.checked = all.checked; picked(other); }
     if (event.target.closest?.("[data-unpick]")) unpick();
+    if (event.target.closest?.("[data-copy-emails]")) {
+      const found = $$("[data-row].on[data-email]").map((row) => row.dataset.email).filter(Boolean);
+      navigator.clipboard?.writeText(found.join(", ")).then(() => {
+        window.onefold.toast({ text: `${found.length} e-mails copied` });
+        unpick();
+      });
+    }
   });
   function unpick() {
     const on = $$("input[data-pick]").filter((b) => b.checked);

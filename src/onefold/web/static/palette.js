@@ -87,7 +87,7 @@
     if (!hit) return;
     event.preventDefault();
     dialog.close();
-    htmx.ajax("GET", hit.dataset.modalUrl, { target: "#modal", swap: "innerHTML", select: ".sheet" });
+    htmx.ajax("GET", hit.dataset.modalUrl, { target: "#modal", swap: "innerHTML", select: "#main .sheet" });
   });
   for (const button of $$("[data-palette]")) button.addEventListener("click", open);
   window.onefold.palette = open;
