@@ -15,7 +15,7 @@ from .conftest import PASSWORD, World
 
 pytestmark = pytest.mark.browser
 
-AXE = Path("/tmp/webscratch/node_modules/axe-core/axe.min.js")
+AXE = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 PATHS = [
     "/", "/people", "/people/{person}", "/people/{person}?tab=activity", "/accounts",
     "/accounts/{account}", "/tickets", "/tickets/{ticket}", "/tickets/new", "/tasks?view=open",

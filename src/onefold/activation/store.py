@@ -31,7 +31,6 @@ from onefold.kernel import clock, errors, ids, limits
 from onefold.kernel.viewer import Viewer
 from onefold.storage import Connection, locks
 
-
 _COLUMNS = """id, key, name, kind, config->>'url', audiences, enabled, disabled_reason, created_by,
 created_at, version"""
 LOCK = "SELECT pg_advisory_xact_lock(%s)"
