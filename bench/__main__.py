@@ -162,6 +162,7 @@ def main() -> None:
             asyncio.run(load.Sender(server.port).send(identities))
             _settled(conn)
             report["sustained"] = sustained(server, conn, write, args.seconds * 15_000, args.people)
+            print(json.dumps(report), flush=True)
             delays = asyncio.run(
                 _freshness(server, url, write, args.people, args.rate, args.seconds)
             )

@@ -1,6 +1,7 @@
 """The worker process: the engine's loop in the main thread; deliveries and signals beside it."""
 
 import asyncio
+import gc
 import signal
 import threading
 import time
@@ -15,6 +16,8 @@ from onefold.worker import engine as engines
 from onefold.worker import sweep
 
 _RETRY_S = 0.5
+# States and identifiers live long and make no circles; collecting often costs half of resolving.
+_GC_THRESHOLDS = (50_000, 50, 1_000)
 
 logger = structlog.get_logger("onefold.worker")
 
@@ -34,6 +37,7 @@ class _Stop:
 def run(database_url: str, settings: Settings) -> None:
     """Work until SIGTERM. Survives the database going away and coming back."""
     stop = _Stop().event
+    gc.set_threshold(*_GC_THRESHOLDS)
     deliveries = threading.Thread(
         target=_deliver, args=(database_url, settings, stop), name="deliveries", daemon=True
     )

@@ -14,12 +14,10 @@ from onefold.web import data, definition, door, edits, store
 _EXAMPLE = """\
 audience: export_launch
 name: Export launch
-feature: exports          # a campaign about this feature: an open ticket tagged so takes people out
 of: person
 where:
   all:
-    - trait: plan
-      is: trial
+    - account: {trait: plan, is: trial}
     - count: {event: Report Exported, within: 7d}
       less_than: 3
 """
@@ -96,9 +94,7 @@ def _whys(why: Any) -> list[str]:
 
 def written(found: audiences.Audience) -> str:
     """The definition as YAML, as the editor takes it back."""
-    head: dict[str, Any] = {"audience": found.key, "name": found.name}
-    if found.feature:
-        head["feature"] = found.feature
+    head = {"audience": found.key, "name": found.name}
     body = {k: v for k, v in found.source.items() if k not in head}
     return yaml.safe_dump({**head, **body}, sort_keys=False, allow_unicode=True, width=80)
 
@@ -134,7 +130,7 @@ def audience_new(request: door.AnyRequest) -> door.Page:
     """The editor, with an example to change."""
     ask = door.ask_of(request)
     ask.viewer.must_admin()
-    return _editor(ask, "", _EXAMPLE, ())
+    return _editor(ask, "", {"yaml": _EXAMPLE})
 
 
 @get("/audiences/{key:str}/edit", sync_to_thread=True)
@@ -144,47 +140,31 @@ def audience_edit(request: door.AnyRequest, key: FromPath[str]) -> door.Page:
     ask.viewer.must_admin()
     with ask.open() as conn:
         found = audiences.get(conn, ask.viewer, key)
-    return _editor(ask, key, written(found), (), version=found.version)
+    values = {"yaml": written(found), "feature": found.feature, "version": str(found.version)}
+    return _editor(ask, key, values)
 
 
 def _editor(
-    ask: door.Ask, key: str, text: str, faults: Any, status: int = 200, version: Any = ""
+    ask: door.Ask, key: str, values: dict[str, str], faults: Any = (), status: int = 200
 ) -> door.Page:
     where = f"/audiences/{key}" if key else "/audiences"
     return door.page(
         ask, "audience_edit.html", http=status, title=f"Edit {key}" if key else "New audience",
-        action=where, back=where, yaml=text, faults=faults, version=version,
-        verb="Save" if key else "Create audience",
+        action=where, back=where, v={"yaml": "", "feature": "", "version": "", **values},
+        faults=faults, verb="Save" if key else "Create audience",
     )  # fmt: skip
-
-
-def split(text: str) -> tuple[str, str, str, dict[str, Any]]:
-    """Key, name, feature and the rest of a definition's text. Raises `Invalid`."""
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        at = f"line {mark.line + 1}" if mark else "text"
-        problem = str(getattr(error, "problem", None) or "is not YAML")
-        raise errors.Invalid(errors.Fault(at, f"{problem}.", "Check the indentation.")) from None
-    if not isinstance(found, dict):
-        raise errors.Invalid(errors.Fault("text", "is not a mapping.", "Start with `of: person`."))
-    rest = {str(k): v for k, v in found.items()}
-    name, feature = str(rest.pop("name", "") or ""), str(rest.pop("feature", "") or "")
-    return str(rest.get("audience") or ""), name, feature, rest
 
 
 @post("/audiences", sync_to_thread=True)
 def audience_create(request: door.AnyRequest) -> door.Page:
     """Make an audience, or show every fault of its text."""
     ask = door.ask_of(request)
-    text = ask.form.get("yaml", "").replace("\r\n", "\n")
+    text, feature = _sent(ask)
     try:
-        key, name, feature, rest = split(text)
         with ask.open() as conn:
-            made = audiences.create(conn, ask.viewer, key, name or key, rest, feature)
+            made = audiences.create(conn, ask.viewer, "", "", text, feature)
     except (errors.Invalid, errors.Conflict) as error:
-        return _editor(ask, "", text, data.wrong(error), error.status)
+        return _editor(ask, "", ask.form, data.wrong(error), error.status)
     return door.go(ask, f"/audiences/{made.key}", {"text": "Audience created"})
 
 
@@ -192,18 +172,22 @@ def audience_create(request: door.AnyRequest) -> door.Page:
 def audience_update(request: door.AnyRequest, key: FromPath[str]) -> door.Page:
     """Change an audience, or show every fault of its text."""
     ask = door.ask_of(request)
-    text = ask.form.get("yaml", "").replace("\r\n", "\n")
+    text, feature = _sent(ask)
     version = edits.version(ask.form)
     try:
-        _, name, feature, rest = split(text)
         with ask.open() as conn:
             made = audiences.update(
-                conn, ask.viewer, key, name=name or None, source=rest, feature=feature,
-                version=version,
-            )  # fmt: skip
+                conn, ask.viewer, key, source=text, feature=feature, version=version
+            )
     except (errors.Invalid, errors.Conflict) as error:
-        return _editor(ask, key, text, data.wrong(error), error.status, version)
+        return _editor(ask, key, ask.form, data.wrong(error), error.status)
     return door.go(ask, f"/audiences/{made.key}", {"text": "Audience saved"})
+
+
+def _sent(ask: door.Ask) -> tuple[str, str]:
+    """The text as the room reads it, and the feature; browsers end lines with CR LF."""
+    text = ask.form.get("yaml", "").replace("\r\n", "\n")
+    return text, ask.form.get("feature", "").strip()
 
 
 HANDLERS = [

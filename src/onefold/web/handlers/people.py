@@ -134,7 +134,7 @@ def _contact_form(
     blank = dict.fromkeys((*known, "account_key"), "")
     return door.page(
         ask, "contact_new.html", http=status, title="New contact", verb="Create contact",
-        action="/contacts", v={**blank, **values}, faults=faults, known=known,
+        action="/contacts", back="/people", v={**blank, **values}, faults=faults, known=known,
         user_options=data.users(conn, ask), counts=data.counts(conn, ask),
     )  # fmt: skip
 

@@ -87,7 +87,8 @@ def _form(
     known = ("name", "role", "email", "password")
     return door.page(
         ask, f"{noun}_new.html", http=status, title=f"New {noun}", verb=f"Create {noun}",
-        action=f"/settings/{noun}s", v={**dict.fromkeys(known, ""), **values}, faults=faults,
+        action=f"/settings/{noun}s", back="/settings",
+        v={**dict.fromkeys(known, ""), **values}, faults=faults,
         known=known, roles=data.ROLES,
     )  # fmt: skip
 

@@ -98,7 +98,13 @@
     "?": () => openDialog($("#help")),
     "/": () => { const box = $(".search input"); box?.focus(); box?.select(); return Boolean(box); },
     g: () => { pending = performance.now(); },
-    c: () => { const link = $("[data-create]"); link?.click(); return Boolean(link); },
+    c: () => {
+      const link = $("[data-create]");
+      const form = link?.getAttribute("hx-get");
+      if (form) htmx.ajax("GET", form, { target: "#modal", swap: "innerHTML", select: "#main .sheet" });
+      else link?.click();
+      return Boolean(link);
+    },
     f: () => { const menu = $("details[data-filter]"); if (menu) { menu.open = true; $("select, input", menu)?.focus(); } return Boolean(menu); },
     j: () => move(1),
     k: () => move(-1),
