@@ -65,6 +65,11 @@ class Truth:
                     recent[user] += 1
         self.plan = {user: plan for user, (_, _, plan) in plans.items()}
         self.exporters = {user for user, n in recent.items() if n >= 2}
+        by_account: Counter[str] = Counter()
+        for user, n in recent.items():
+            if user in self.account:
+                by_account[self.account[user]] += n
+        self.exporting = {account for account, n in by_account.items() if n >= 5}
 
     @staticmethod
     def _user_at(points: list[tuple[int, str]], at: int) -> str | None:

@@ -23,6 +23,11 @@ EXPORTERS = {
     "of": "person",
     "where": {"count": {"event": "Report Exported", "within": "7d"}, "at_least": 2},
 }
+EXPORTING = {
+    "audience": "exporting",
+    "of": "account",
+    "where": {"count": {"event": "Report Exported", "within": "7d"}, "at_least": 5},
+}
 TRIALS = {"audience": "trials", "of": "person", "where": {"trait": "plan", "is": "trial"}}
 
 
@@ -64,7 +69,7 @@ class World:
         self.seed = seed
         self.crashes = 0
         self.source = sources.create(self.conn, SYSTEM, "sim", "product").id
-        for definition in (EXPORTERS, TRIALS):
+        for definition in (EXPORTERS, TRIALS, EXPORTING):
             key = str(definition["audience"])
             audiences.create(self.conn, SYSTEM, key, key, definition)
         self.conn.commit()
@@ -144,8 +149,16 @@ class World:
             wrong += self._membership(user, person in trials, truth.plan.get(user) == "trial")
         if len(set(people.values())) != len(people):
             wrong.append("two user ids share a person")
+        wrong += self._accounts(truth)
         wrong += self._sums(truth, people)
         return wrong
+
+    def _accounts(self, truth: Truth) -> list[str]:
+        """Account audiences count what the accounts' people did."""
+        rows = self.conn.execute("SELECT key, id FROM account").fetchall()
+        members = self._members("exporting")
+        has = {key for key, account in rows if account in members}
+        return [] if has == truth.exporting else [f"exporting {has}, should be {truth.exporting}"]
 
     @staticmethod
     def _membership(user: str, has: bool, should: bool) -> list[str]:

@@ -25,7 +25,10 @@ PRIORITY = {
 
 
 class LeafFold(msgspec.Struct, frozen=True):
-    """How one leaf folds: its id, whether accounts share it, bucket size and property filter."""
+    """How one leaf folds: its id, whether accounts share it, bucket size and property filter.
+
+    `keep`: buckets that its window spans, 0 for ever; `definitions`: ids of those that count it.
+    """
 
     id: int
     key: str
@@ -33,6 +36,7 @@ class LeafFold(msgspec.Struct, frozen=True):
     size_ms: int
     keep: int
     match: Callable[[Mapping[str, Any]], bool] | None
+    definitions: frozenset[int] = frozenset()
 
 
 def wins(new: Trait, old: Trait | None) -> bool:
@@ -108,9 +112,11 @@ def fold_traits(state: State, fact: facts.Fact) -> list[str]:
     return changed
 
 
-def fold_leaves(state: State, fact: facts.Fact, leaves: Sequence[LeafFold]) -> list[str]:
-    """Add the fact to each leaf that takes it; the keys of those leaves."""
-    touched: list[str] = []
+def fold_leaves(
+    state: State, fact: facts.Fact, leaves: Sequence[LeafFold]
+) -> list[tuple[LeafFold, int]]:
+    """Add the fact to each leaf that takes it; those leaves, each with the fact's bucket."""
+    touched: list[tuple[LeafFold, int]] = []
     for leaf in leaves:
         if leaf.match is not None and not leaf.match(fact.properties):
             continue
@@ -122,12 +128,12 @@ def fold_leaves(state: State, fact: facts.Fact, leaves: Sequence[LeafFold]) -> l
             buckets = state.leaves.setdefault(leaf.id, {})
         buckets[bucket] = buckets.get(bucket, 0) + 1
         if leaf.keep and len(buckets) > leaf.keep:
-            _prune(buckets, leaf, fact.received_ms)
-        touched.append(leaf.key)
+            prune(buckets, leaf, fact.received_ms)
+        touched.append((leaf, bucket))
     return touched
 
 
-def _prune(buckets: dict[int, int], leaf: LeafFold, now_ms: int) -> None:
+def prune(buckets: dict[int, int], leaf: LeafFold, now_ms: int) -> None:
     """Drop buckets that no window can count any more; time only moves on."""
     oldest = now_ms // leaf.size_ms - leaf.keep
     for bucket in [b for b in buckets if b <= oldest]:

@@ -77,6 +77,7 @@ def _fill(
         if leaves and fold.fold_leaves(states[fragment], fact, leaves):
             changed[fragment] = states[fragment]
     profiles.store.save_states(conn, changed)
+    ingest.cache.rollups.clear()
 
 
 def go_live(conn: Connection, catalog: Catalog) -> list[int]:

@@ -60,10 +60,11 @@ class Catalog:
         self.leaves = {leaf.key: leaf for leaf in loaded.leaves}
         self.leaf_ids = {key: leaf.id for key, leaf in self.leaves.items()}
         self._folds: dict[str, tuple[LeafFold, ...]] = {}
-        self._sizes = {
-            leaf.key: audiences.bucket_ms(leaf.window_ms) if leaf.window_ms else 1
-            for a in alive
-            for leaf in audiences.leaves(a.definition)
+        self._shared = {
+            fold.key: fold
+            for leaf in self.index.leaves.values()
+            for fold in self._fold(leaf)
+            if fold.shared
         }
 
     def folds(self, event_name: str) -> tuple[LeafFold, ...]:
@@ -90,6 +91,7 @@ class Catalog:
                 size_ms=size_ms if leaf.window_ms else 0,
                 keep=keep,
                 match=leaf.match if leaf.where else None,
+                definitions=by,
             )
             for shared in (False, True)
             if by & self.index.by_kind["account" if shared else "person"]
@@ -100,13 +102,9 @@ class Catalog:
         leaf = self.leaves[leaf_key]
         return leaf.live_pos is not None and (pos > leaf.live_pos or pos <= leaf.filled_pos)
 
-    def size_of(self, leaf_key: str) -> int:
-        """The bucket size of a leaf; 1 for a leaf without a window, whose one bucket is 0."""
-        return self._sizes[leaf_key]
-
-    def touched_by_leaf(self, key: str) -> frozenset[int]:
-        """Definitions that read a leaf."""
-        return self.index.touched_by_leaf.get(key, NONE)
+    def shared(self, leaf_key: str) -> LeafFold:
+        """How an account leaf folds."""
+        return self._shared[leaf_key]
 
     def touched_by_traits(self, names: list[str], of: Kind) -> set[int]:
         """Definitions of people or accounts that read any of their own traits `names`."""

@@ -8,6 +8,7 @@ is simply concluded again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from onefold.profiles import dirty, merge
 from onefold.storage import Connection, fold_name
 from onefold.worker.cache import Cache, Entity
 from onefold.worker.catalog import Catalog, Live
-from onefold.worker.subjects import AccountSubject, PersonSubject
+from onefold.worker.subjects import AccountSubject, Member, PersonSubject
 
 _QUEUE_ROWS = 16
 _KINDS = {"person": dirty.PERSON, "account": dirty.ACCOUNT}
@@ -164,6 +165,7 @@ class Conclude:
                         is_primary=n == len(joined) - 1,
                     )
                 )
+            self.cache.rollups.drop(key for _, key in {*joined, *person.accounts})
             for _, key in {*joined, *person.accounts}:
                 self._know_accounts(conn, [key])
                 out.next.add(dirty.ACCOUNT, self.account_ids[key], dirty.GROUPS | dirty.ALL)
@@ -277,44 +279,48 @@ class Conclude:
     def _accounts(
         self, conn: Connection, catalog: Catalog, marks: Sequence[dirty.Mark], out: Outcome
     ) -> None:
-        if not marks:
-            return
-        members = profiles.store.members(conn, [m.entity_id for m in marks])
-        for mark in marks:
-            self._expand(mark, members[mark.entity_id], catalog, out)
+        self._expand(conn, catalog, [m for m in marks if m.definitions & catalog.people], out)
         wanted = {m.entity_id: _wanted(m, catalog, catalog.accounts) for m in marks}
         looked = [m for m in marks if wanted[m.entity_id]]
         if not looked:
             return
-        keys = crm.account_keys(conn, [m.entity_id for m in looked])
-        fragments = identity.account_fragments_of(conn, list(keys.values()))
-        known = self.cache.load_accounts(
-            conn, {m.entity_id: fragments.get(keys[m.entity_id]) for m in looked}
-        )
-        _, tickets = crm.ticket_states(conn, [], [m.entity_id for m in looked])
+        known = self._known_accounts(conn, [m.entity_id for m in looked])
+        crm_ids = catalog.index.touched_by_crm
+        asked = [i for i, definitions in wanted.items() if definitions & crm_ids]
+        tickets = crm.ticket_states(conn, [], asked)[1] if asked else {}
         for mark in looked:
             account = known[mark.entity_id]
             own = self.cache.load_states(conn, account.fragments)
             subject = AccountSubject(
-                keys[mark.entity_id],
+                account.key,
                 list(own.values()),
-                self._member_states(conn, members[mark.entity_id]),
+                partial(self._member_states, conn, mark.entity_id),
                 catalog,
+                self.cache.rollups,
                 [_ticket(t) for t in tickets.get(mark.entity_id, ())],
+                out.now_ms,
             )
             self._evaluate(mark, account, subject, wanted[mark.entity_id], catalog, out)
 
+    def _known_accounts(self, conn: Connection, account_ids: Sequence[int]) -> dict[int, Entity]:
+        missing = [i for i in account_ids if not self.cache.entities.get((dirty.ACCOUNT, i))]
+        keys = crm.account_keys(conn, missing) if missing else {}
+        fragments = identity.account_fragments_of(conn, list(keys.values())) if keys else {}
+        return self.cache.load_accounts(conn, account_ids, keys, fragments)
+
     def _expand(
-        self, mark: dirty.Mark, people: Sequence[int], catalog: Catalog, out: Outcome
+        self, conn: Connection, catalog: Catalog, marks: Sequence[dirty.Mark], out: Outcome
     ) -> None:
         """An account's own change reaches its people's definitions, in later chunks."""
-        touched = mark.definitions & catalog.people
-        for person in people if touched else ():
-            out.next.add(dirty.PERSON, person, 0, touched)
+        if not marks:
+            return
+        members = profiles.store.members(conn, [m.entity_id for m in marks])
+        for mark in marks:
+            for person in members[mark.entity_id]:
+                out.next.add(dirty.PERSON, person, 0, mark.definitions & catalog.people)
 
-    def _member_states(
-        self, conn: Connection, people: Sequence[int]
-    ) -> list[tuple[Sequence[profiles.State], Sequence[tuple[int, str]]]]:
+    def _member_states(self, conn: Connection, account_id: int) -> list[Member]:
+        people = profiles.store.members(conn, [account_id])[account_id]
         entities = self.cache.load_people(conn, people)
         states = self.cache.load_states(conn, {f for e in entities.values() for f in e.fragments})
         return [([states[f] for f in e.fragments], e.accounts) for e in entities.values()]

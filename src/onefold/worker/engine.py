@@ -25,7 +25,8 @@ from onefold.worker.ingest import Ingest
 
 _CATALOG_MS = 100
 _DUE_MS = 100
-_CONCLUDE_S = 0.25
+_CONCLUDE_S = 0.5
+_INGEST_S = 0.5
 _PRUNE_MS = 600_000
 
 logger = structlog.get_logger("onefold.worker")
@@ -54,7 +55,7 @@ class Engine:
         """Do what there is to do, a bounded amount; False when there was nothing."""
         if self._time("catalog", now_ms, _CATALOG_MS):
             self._reload()
-        worked = self._ingest(now_ms)
+        worked = self._catch_up(now_ms)
         worked = self._conclude(now_ms) or worked
         if self._time("due", now_ms, _DUE_MS):
             self._due(now_ms)
@@ -83,11 +84,20 @@ class Engine:
 
     # ── ingest ─────────────────────────────────────────────────────────────────────────────────
 
-    def _ingest(self, now_ms: int) -> bool:
+    def _catch_up(self, now_ms: int) -> bool:
+        """Ingest what waits; with a backlog several batches, so that conclusions coalesce more."""
+        until = time.monotonic() + _INGEST_S
+        items = self._ingest(now_ms)
+        worked = items > 0
+        while items * 2 > limits.batch_events_max and time.monotonic() < until:
+            items = self._ingest(now_ms)
+        return worked
+
+    def _ingest(self, now_ms: int) -> int:
         rows = log.read(self.conn, self.ingest.seq)
         if not rows:
             self.conn.commit()
-            return False
+            return 0
         try:
             self._batch(rows, now_ms)
         except psycopg.OperationalError:
@@ -98,7 +108,7 @@ class Engine:
             self.ingest.forget(self.conn, now_ms)
             self._one_by_one(rows, now_ms)
         metrics.lag_seconds.set(max(0, now_ms - rows[-1].received_ms) / 1000)
-        return True
+        return sum(row.items for row in rows)
 
     def _batch(self, rows: list[log.Row], now_ms: int) -> None:
         batch = self.ingest.read(rows)

@@ -9,6 +9,7 @@ from onefold import profiles
 from onefold.kernel import clock, facts
 from onefold.profiles import dirty, fold
 from onefold.worker.catalog import Catalog
+from onefold.worker.rollups import Pending
 
 _SEEN_STEP_MS = clock.MINUTE_MS  # lists show "last seen" to the minute; finer is not written again
 # Traits of group calls, and fields of our own account facts, that are columns of the account.
@@ -39,6 +40,7 @@ class Folder:
         self.own = own
         self.again = again
         self._account_traits: dict[str, None] = {}
+        self.pending = Pending()
 
     def take(self, fact: facts.Fact, fragment: int, person: int, seen: Sequence[int]) -> None:
         """One fact into its fragment, and whom that touches onto the marks."""
@@ -58,8 +60,11 @@ class Folder:
             if names:
                 flags |= dirty.VIEW
                 definitions |= self.catalog.touched_by_traits(names, "person")
-        for key in fold.fold_leaves(state, fact, self._leaves(fact)):
-            definitions |= self.catalog.touched_by_leaf(key)
+        for leaf, bucket in fold.fold_leaves(state, fact, self._leaves(fact)):
+            definitions |= leaf.definitions
+            if leaf.shared:
+                start_ms = bucket * (leaf.size_ms or 1)
+                self.pending.note(person, fact.account, leaf.id, bucket, start_ms)
         if fact.account and fact.kind == "group":
             self._fold_group(fact, fact.account)
         elif fact.kind == "track":

@@ -108,6 +108,8 @@ class Ingest:
             batch.fresh, resolved.fragments, resolved.people, resolved.seen, strict=True
         ):
             folder.take(fact, fragment, person, seen)
+        people = self.cache.load_people(conn, folder.pending.people())
+        folder.pending.settle(self.cache.rollups, {i: p.accounts for i, p in people.items()})
         crm.apply_account_traits(conn, folder.account_traits(self.accounts))
         changed = {i: states[i] for i in {*resolved.fragments, *own.values()}}
         profiles.store.save_states(conn, changed)

@@ -1,11 +1,12 @@
 """People and accounts as definitions see them (audiences.Subject): nothing is copied."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from onefold import audiences, profiles
-from onefold.profiles import merge
+from onefold.profiles import fold, merge
 from onefold.worker.catalog import Catalog
+from onefold.worker.rollups import Rollups
 
 Member = tuple[Sequence[profiles.State], Sequence[tuple[int, str]]]  # states, accounts joined
 
@@ -45,21 +46,25 @@ class PersonSubject:
 
 
 class AccountSubject:
-    """An account as definitions see it (audiences.Subject)."""
+    """An account as definitions see it. `people` is asked only for sums that are not kept."""
 
     def __init__(
         self,
         key: str,
         own: Sequence[profiles.State],
-        people: Sequence[Member],
+        people: Callable[[], Sequence[Member]],
         catalog: Catalog,
+        rollups: Rollups,
         tickets: Sequence[audiences.TicketState],
+        now_ms: int,
     ) -> None:
         self.key = key
         self.own = own
         self.people = people
         self.catalog = catalog
+        self.rollups = rollups
         self._tickets = tickets
+        self.now_ms = now_ms
 
     def trait(self, name: str) -> Any:
         """The winning value, or None."""
@@ -73,9 +78,15 @@ class AccountSubject:
 
     def buckets(self, leaf_key: str) -> Mapping[int, int]:
         """The buckets of a leaf: the facts of the account's people, at the time they were its."""
-        leaf_id = self.catalog.leaf_ids[leaf_key]
-        size_ms = self.catalog.size_of(leaf_key)
-        return merge.shared_buckets(self.people, leaf_id, size_ms, self.key)
+        leaf = self.catalog.shared(leaf_key)
+        found = self.rollups.get(self.key, leaf.id)
+        if found is None:
+            size_ms = leaf.size_ms or 1
+            found = merge.shared_buckets(self.people(), leaf.id, size_ms, self.key)
+            self.rollups.put(self.key, leaf.id, found)
+        elif leaf.keep and len(found) > leaf.keep:
+            fold.prune(found, leaf, self.now_ms)
+        return found
 
     def tickets(self) -> Sequence[audiences.TicketState]:
         """Unresolved tickets."""

@@ -1,0 +1,85 @@
+"""What an account's people add up to, kept current as facts are folded.
+
+An account definition counts events of all the account's people. Summing their states at every
+evaluation costs as much as the account is large; so the sum of a leaf is made once
+(`merge.shared_buckets`), kept, and moved on with each fact. It is a cache and never the truth: an
+account's sums are dropped whenever who belongs to it may have changed, and everything is dropped
+after a failed transaction.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from onefold.profiles import merge
+from onefold.profiles.model import Buckets
+
+Key = tuple[str, int]  # account key, leaf id
+
+
+class Rollups:
+    """Leaf sums by account. `accounts_max` bounds how many accounts are kept."""
+
+    def __init__(self, accounts_max: int) -> None:
+        self._accounts_max = accounts_max
+        self._sums: dict[str, dict[int, Buckets]] = {}
+
+    def get(self, account: str, leaf_id: int) -> Buckets | None:
+        """The sum if it is kept."""
+        leaves = self._sums.get(account)
+        return leaves.get(leaf_id) if leaves else None
+
+    def put(self, account: str, leaf_id: int, buckets: Buckets) -> None:
+        """Keep a sum that was just made."""
+        if account not in self._sums and len(self._sums) >= self._accounts_max:
+            del self._sums[next(iter(self._sums))]
+        self._sums.setdefault(account, {})[leaf_id] = buckets
+
+    def add(self, account: str, leaf_id: int, bucket: int) -> None:
+        """One more fact, in the sums that are kept."""
+        leaves = self._sums.get(account)
+        buckets = leaves.get(leaf_id) if leaves else None
+        if buckets is not None:
+            buckets[bucket] = buckets.get(bucket, 0) + 1
+
+    def drop(self, accounts: Iterable[str]) -> None:
+        """Forget accounts whose people may have changed."""
+        for account in accounts:
+            self._sums.pop(account, None)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._sums.clear()
+
+
+class Pending:
+    """Facts of a batch that account leaves took, until it is known whose they are.
+
+    A fact that names its account is that account's; another belongs to the account its person was
+    in then (`merge.account_at`), by the start of its bucket as in `merge.shared_buckets`.
+    """
+
+    def __init__(self) -> None:
+        self._named: list[tuple[str, int, int]] = []
+        self._by_person: dict[int, list[tuple[int, int, int]]] = {}
+
+    def note(self, person: int, account: str | None, leaf_id: int, bucket: int, at_ms: int) -> None:
+        """A fact of a person in a bucket of a leaf; `at_ms` is the bucket's start."""
+        if account:
+            self._named.append((account, leaf_id, bucket))
+        else:
+            self._by_person.setdefault(person, []).append((leaf_id, bucket, at_ms))
+
+    def people(self) -> Sequence[int]:
+        """Those whose accounts have to be known."""
+        return list(self._by_person)
+
+    def settle(self, rollups: Rollups, joined: Mapping[int, merge.Memberships]) -> None:
+        """Move the sums on."""
+        for account, leaf_id, bucket in self._named:
+            rollups.add(account, leaf_id, bucket)
+        for person, notes in self._by_person.items():
+            accounts = joined[person]
+            if not accounts:
+                continue
+            only = accounts[0][1] if len(accounts) == 1 else None
+            for leaf_id, bucket, at_ms in notes:
+                rollups.add(only or merge.account_at(accounts, at_ms) or "", leaf_id, bucket)
