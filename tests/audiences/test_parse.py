@@ -129,7 +129,7 @@ def test_every_fault_is_told_at_once_with_its_place_and_the_likely_word() -> Non
         "where.all[2].count.were": "`where`?",
         "where.all[2].at_least": "whole number",
         "where.all[3].tickets": "`none: {tickets: …}`",
-        "where.all[4].none.tickets.status": "`Ticket Resolved`",
+        "where.all[4].none.tickets.status": "`Ticket Solved`",
         "where.all[4].none.tickets.priority": "`high`?",
         "where.all[5].set": "`true` or `false`",
         "where.all[6]": "under `all`",

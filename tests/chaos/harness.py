@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
 from bench.server import ONEFOLD, Server, free_port, wait_ready
 
 WAIT_S = 60
@@ -68,9 +69,10 @@ class Crashes:
             client.request(method, path, body, {"Content-Type": "application/json", **headers})
             answer = client.getresponse()
             answer.read()
-            return answer.status
         except (OSError, http.client.HTTPException):
             return 0
+        else:
+            return answer.status
         finally:
             client.close()
 
@@ -105,7 +107,8 @@ class Crashes:
                 words = " ".join(process.cmdline())
             except psutil.Error:
                 continue
-            if (part == "postgres" and "postgres" in words and "-D" in words) or words.endswith(f"onefold.app.process {part}"):
+            postmaster = part == "postgres" and "postgres" in words and "-D" in words
+            if postmaster or words.endswith(f"onefold.app.process {part}"):
                 found.append(process)
         return list({p.pid: p for p in found}.values())
 

@@ -47,9 +47,9 @@ def test_a_body_of_just_the_limit_is_taken() -> None:
 @pytest.mark.parametrize(
     ("body", "encoding", "words"),
     [
-        (gzip.compress(b"{}" * 100)[:-9], b"gzip", "ends too early"),
+        (gzip.compress(b"{}" * 100, mtime=0)[:-9], b"gzip", "ends too early"),
         (b"\x1f\x8bnonsense", b"gzip", "cannot be unpacked"),
-        (gzip.compress(b"{}") + b"tail", b"gzip", "cannot be unpacked"),
+        (gzip.compress(b"{}", mtime=0) + b"tail", b"gzip", "cannot be unpacked"),
         (b"\x0b\x02\x80{}\x03", b"br", "`br` is not read here"),
     ],
 )

@@ -20,20 +20,23 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60)
     args = parser.parse_args()
     failed = 0
-    with tempfile.TemporaryDirectory() as folder, storage.Cluster(Path(folder) / "pg") as cluster:
-        with psycopg.connect(cluster.url, autocommit=True) as admin:
-            template = f"sim_{secrets.token_hex(4)}"
-            admin.execute(f'CREATE DATABASE "{template}"')
-            storage.migrate(swap_database(cluster.url, template))
-            for seed in range(args.seed, args.seed + args.worlds):
-                name = f"sim_{seed}"
-                admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-                wrong = world.run(swap_database(cluster.url, name), seed, args.steps)
-                admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-                for line in wrong:
-                    print(f"seed {seed}: {line}")
-                failed += bool(wrong)
-    print(f"{args.worlds} worlds from seed {args.seed}, {failed} wrong")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        storage.Cluster(Path(folder) / "pg") as cluster,
+        psycopg.connect(cluster.url, autocommit=True) as admin,
+    ):
+        template = f"sim_{secrets.token_hex(4)}"
+        admin.execute(f'CREATE DATABASE "{template}"')
+        storage.migrate(swap_database(cluster.url, template))
+        for seed in range(args.seed, args.seed + args.worlds):
+            name = f"sim_{seed}"
+            admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+            wrong = world.run(swap_database(cluster.url, name), seed, args.steps)
+            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            for line in wrong:
+                sys.stdout.write(f"seed {seed}: {line}\n")
+            failed += bool(wrong)
+    sys.stdout.write(f"{args.worlds} worlds from seed {args.seed}, {failed} wrong\n")
     sys.exit(failed > 0)
 
 

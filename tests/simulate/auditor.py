@@ -36,40 +36,48 @@ class Truth:
             first.setdefault(item["messageId"], (received, item))
         facts = [(at_ms(item, received), item) for received, item in first.values()]
         self.total = len(facts)
+        self.by_name: dict[str, Counter[str]] = {}
+        self.orphans: Counter[str] = Counter()
+        self.plan: dict[str, str] = {}
+        self.account: dict[str, str] = {}
+        self._plan_at: dict[str, tuple[int, str]] = {}
+        self._recent: Counter[str] = Counter()
+        logins = self._logins(facts)
+        for at, item in facts:
+            user = item.get("userId") or self._user_at(logins.get(item["anonymousId"], []), at)
+            if user is None:
+                self.orphans[item["anonymousId"]] += 1
+            else:
+                self._count(user, at, item, now_ms)
+        self.exporters = {user for user, n in self._recent.items() if n >= 2}
+        by_account: Counter[str] = Counter()
+        for user, n in self._recent.items():
+            if user in self.account:
+                by_account[self.account[user]] += n
+        self.exporting = {account for account, n in by_account.items() if n >= 5}
+
+    def _count(self, user: str, at: int, item: dict[str, Any], now_ms: int) -> None:
+        self.by_name.setdefault(user, Counter())[name_of(item)] += 1
+        if item["type"] == "identify":
+            plan = item["traits"]["plan"]
+            if (at, f'"{plan}"') >= self._plan_at.get(user, (0, "")):
+                self._plan_at[user], self.plan[user] = (at, f'"{plan}"'), plan
+        if item["type"] == "group":
+            self.account[user] = item["groupId"]
+        if item.get("event") == "Report Exported":
+            bucket = at // STEP_MS
+            if now_ms // STEP_MS - WEEK_MS // STEP_MS < bucket <= now_ms // STEP_MS:
+                self._recent[user] += 1
+
+    @staticmethod
+    def _logins(facts: list[tuple[int, dict[str, Any]]]) -> dict[str, list[tuple[int, str]]]:
         logins: dict[str, list[tuple[int, str]]] = {}
         for at, item in facts:
             if "userId" in item:
                 logins.setdefault(item["anonymousId"], []).append((at, item["userId"]))
         for points in logins.values():
             points.sort()
-        self.by_name: dict[str, Counter[str]] = {}
-        self.orphans: Counter[str] = Counter()
-        plans: dict[str, tuple[int, str, str]] = {}
-        self.account: dict[str, str] = {}
-        self.exporters: set[str] = set()
-        recent: Counter[str] = Counter()
-        for at, item in facts:
-            user = item.get("userId") or self._user_at(logins.get(item["anonymousId"], []), at)
-            if user is None:
-                self.orphans[item["anonymousId"]] += 1
-                continue
-            self.by_name.setdefault(user, Counter())[name_of(item)] += 1
-            if item["type"] == "identify":
-                plan = item["traits"]["plan"]
-                plans[user] = max(plans.get(user, (0, "", "")), (at, f'"{plan}"', plan))
-            if item["type"] == "group":
-                self.account[user] = item["groupId"]
-            if item.get("event") == "Report Exported":
-                bucket = at // STEP_MS
-                if now_ms // STEP_MS - WEEK_MS // STEP_MS < bucket <= now_ms // STEP_MS:
-                    recent[user] += 1
-        self.plan = {user: plan for user, (_, _, plan) in plans.items()}
-        self.exporters = {user for user, n in recent.items() if n >= 2}
-        by_account: Counter[str] = Counter()
-        for user, n in recent.items():
-            if user in self.account:
-                by_account[self.account[user]] += n
-        self.exporting = {account for account, n in by_account.items() if n >= 5}
+        return logins
 
     @staticmethod
     def _user_at(points: list[tuple[int, str]], at: int) -> str | None:

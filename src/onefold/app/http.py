@@ -105,12 +105,18 @@ async def serve(settings: Settings) -> None:
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, _stop, app, server)
     logger.info("listening", host=settings.host, port=settings.port)
     try:
         await server.serve()
     finally:
         await app.stop()
+
+
+def _stop(app: App, server: Server) -> None:
+    """End the open event streams, which would hold the server until they end, then the server."""
+    web.end_streams(app.pages)
+    server.stop()
 
 
 def openapi_paths() -> list[str]:

@@ -1,10 +1,11 @@
 """Why a definition holds or does not: the conditions that decide it, with what is so.
 
 Only what decides is told: of an `all` that fails the parts that fail, of an `any` that holds the
-parts that hold. Asked for when a membership changes and on pages, never on the hot path.
+parts that hold. Asked for when a membership changes and on pages.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -25,6 +26,8 @@ from onefold.audiences.model import (
 from onefold.audiences.model import Any as AnyOf
 from onefold.audiences.values import Test
 from onefold.kernel import limits
+
+T = TypeVar("T")
 
 _WORDS = {
     "is": "is", "is_not": "is not", "in": "is one of", "contains": "contains",
@@ -72,7 +75,7 @@ def _judge(node: Node, subject: Subject, now_ms: int) -> tuple[bool, list[Reason
             return not holds, found
         case Trait():
             value = subject.trait(node.name)
-            holds = values.compile_tests(node.tests)(value)
+            holds = _once(node, values.compile_tests, node.tests)(value)
             said = "is not set" if value is None else f"is {_short(value)}"
             return holds, [_reason(node, holds, f"{node.name} {said}")]
         case AccountTrait():
@@ -82,7 +85,8 @@ def _judge(node: Node, subject: Subject, now_ms: int) -> tuple[bool, list[Reason
             low, high = windows.limits_of(node.tests)
             holds = low <= n and (high is None or n <= high)
             times = "once" if n == 1 else f"{n} times"
-            return holds, [_reason(node, holds, f"{_event(node)} {times}{_window(node)}")]
+            event, window = _once(node, _event, node), _once(node, _window, node)
+            return holds, [_reason(node, holds, f"{event} {times}{window}")]
         case Tickets():
             return _judge_tickets(node, subject)
 
@@ -103,7 +107,22 @@ def _judge_tickets(node: Tickets, subject: Subject) -> tuple[bool, list[Reason]]
 
 
 def _reason(node: Node, holds: bool, text: str) -> Reason:
-    return {"text": text, "condition": describe(node), "holds": holds}
+    return {"text": text, "condition": _once(node, describe, node), "holds": holds}
+
+
+_made: dict[tuple[int, Any], tuple[Node, Any]] = {}
+
+
+def _once(node: Node, make: Callable[[Any], T], of: Any) -> T:
+    """What is the same at every asking, made once a node; equal nodes may mean 1 and true."""
+    key = id(node), make
+    found = _made.get(key)
+    if found is None or found[0] is not node:
+        if len(_made) > limits.definition_nodes_max * limits.audiences_max:
+            _made.clear()
+        found = _made[key] = (node, make(of))
+    made: T = found[1]
+    return made
 
 
 def _tests(tests: tuple[Test, ...]) -> str:

@@ -270,7 +270,7 @@ class _Reader:
         self.keys(inner, at, TICKET_FIELDS)
         status = inner.get("status", "open")
         if status == "resolved":
-            remedy = "Conditions see unresolved tickets; count the event `Ticket Resolved` instead."
+            remedy = "Conditions see unresolved tickets; count the event `Ticket Solved` instead."
             self.fault(f"{at}.status", "is `resolved`.", remedy)
         else:
             self._one_of(status, f"{at}.status", ("open", "paused"))

@@ -14,14 +14,19 @@ FIRST_ADMIN = "admin@example.com"
 
 
 def note_url(chosen: settings.Settings, url: str) -> None:
-    """Leave the URL of a given server in the data folder (mode 0600), so that commands find it."""
-    if chosen.database_url:
-        folder = chosen.data / "run"
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / _URL_FILE
-        file.touch(mode=0o600)
-        file.chmod(0o600)
-        file.write_text(url, encoding="utf-8")
+    """Leave the URL of a given server in the data folder (mode 0600), so that commands find it.
+
+    With the embedded server, a URL of an earlier run is dropped: it would mislead them.
+    """
+    folder = chosen.data / "run"
+    file = folder / _URL_FILE
+    if not chosen.database_url:
+        file.unlink(missing_ok=True)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    file.write_text(url, encoding="utf-8")
 
 
 @contextmanager
@@ -31,10 +36,10 @@ def located(data: Path | None, database_url: str | None) -> Iterator[str]:
     noted = chosen.data / "run" / _URL_FILE
     if chosen.database_url:
         yield chosen.database_url
-    elif noted.exists():
-        yield noted.read_text(encoding="utf-8").strip()
     elif url := storage.running_url(chosen.data):
         yield url
+    elif noted.exists():
+        yield noted.read_text(encoding="utf-8").strip()
     elif chosen.data.exists():
         with storage.Cluster(chosen.data) as cluster:
             storage.migrate(cluster.url)

@@ -6,7 +6,7 @@ Everything below the doors takes the time as an argument, in milliseconds since 
 
 import secrets
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -26,7 +26,7 @@ def token(prefix: str, bytes_n: int = 24) -> str:
 
 def to_datetime(at_ms: int) -> datetime:
     """An aware UTC datetime, clipped to what `datetime` can hold."""
-    return datetime.fromtimestamp(min(max(at_ms, MS_MIN), MS_MAX) / 1000, tz=UTC)
+    return _EPOCH + timedelta(milliseconds=min(max(at_ms, MS_MIN), MS_MAX))
 
 
 def from_datetime(value: datetime) -> int:

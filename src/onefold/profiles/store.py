@@ -4,12 +4,13 @@ Written in bulk, once a micro-batch. Reads for people are in reads.py.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from onefold.kernel import facts, limits
 from onefold.profiles import dirty, model
-from onefold.storage import Connection
+from onefold.storage import Connection, arrays
 
 LOAD = "SELECT id, state FROM fragment WHERE id = ANY(%s)"
 SAVE = """
@@ -280,6 +281,14 @@ def save_refused(conn: Connection, refusals: Sequence[facts.Refusal]) -> None:
         conn.execute(SAVE_REFUSED, _columns(rows, 8), binary=True)
 
 
-def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
-    """Rows as one list a column, for unnest."""
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[object]:
+    """Rows as one array a column, for unnest."""
+    columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * width
+    return [_array(column) for column in columns]
+
+
+def _array(column: tuple[Any, ...]) -> object:
+    """Integers all at once (storage/arrays.py); everything else as psycopg does it."""
+    if column and type(column[0]) is int and None not in column:
+        return arrays.bigints(column)
+    return list(column)

@@ -91,15 +91,17 @@ class Conclude:
         out = Outcome(now_ms, later)
         self._people(conn, catalog, [m for m in taken if m.kind == dirty.PERSON], out)
         self._accounts(conn, catalog, [m for m in taken if m.kind == dirty.ACCOUNT], out)
-        profiles.store.save_people(conn, out.rows, out.gone)
-        if out.grouped:
-            profiles.store.save_accounts(conn, out.grouped, out.accounts)
-        crm.touch_accounts(conn, out.seen)
-        profiles.store.set_due(conn, out.due)
-        for kind, entity_ids in out.undue.items():
-            profiles.store.drop_due(conn, kind, entity_ids)
+        with conn.pipeline():  # PostgreSQL writes while the next statement is made
+            profiles.store.save_people(conn, out.rows, out.gone)
+            if out.grouped:
+                profiles.store.save_accounts(conn, out.grouped, out.accounts)
+            crm.touch_accounts(conn, out.seen)
+            profiles.store.set_due(conn, out.due)
+            for kind, entity_ids in out.undue.items():
+                profiles.store.drop_due(conn, kind, entity_ids)
+            if out.changes:
+                audiences.apply(conn, out.changes)
         if out.changes:
-            audiences.apply(conn, out.changes)
             self._enqueue(conn, catalog, out)
 
     # ── people ─────────────────────────────────────────────────────────────────────────────────

@@ -222,6 +222,9 @@ def connect(url: str) -> Connection:
     """The worker's connection, which holds the lock that makes it the only one."""
     conn = storage.connect(url, application="onefold-worker")
     conn.execute("SET lock_timeout = '60s'")
+    # State and offset commit together, so a commit that a crash of PostgreSQL takes back is simply
+    # done again from the log; and nothing is sent before the deliverer's own, durable, claim.
+    conn.execute("SET synchronous_commit = off")
     conn.execute("SELECT pg_advisory_lock(%s)", (locks.WORKER,))
     conn.commit()
     return conn

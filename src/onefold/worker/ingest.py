@@ -112,19 +112,21 @@ class Ingest:
         folder.pending.settle(self.cache.rollups, {i: p.accounts for i, p in people.items()})
         crm.apply_account_traits(conn, folder.account_traits(self.accounts))
         changed = {i: states[i] for i in {*resolved.fragments, *own.values()}}
-        profiles.store.save_states(conn, changed)
-        profiles.store.add_usage(conn, usage)
+        with conn.pipeline():  # PostgreSQL writes while the next statement is made
+            profiles.store.save_states(conn, changed)
+            profiles.store.add_usage(conn, usage)
         for device in resolved.refold:
             self._refold(conn, device, catalog, marks)
         if resolved.regrouped:
             for person in resolved.regrouped:
                 marks.add(dirty.PERSON, person, dirty.VIEW | dirty.GROUPS | dirty.ALL)
             self.cache.entities.drop((dirty.PERSON, p) for p in resolved.regrouped)
-        profiles.store.put_marks(conn, marks)
-        profiles.store.add_ledger(conn, batch.ledger)
-        profiles.store.save_refused(conn, batch.refusals)
-        log.dedupe.save(conn, batch.last_seq, batch.received_ms, batch.keys, batch.skipped)
-        log.save_checkpoint(conn, READER, batch.last_seq, now_ms)
+        with conn.pipeline():
+            profiles.store.put_marks(conn, marks)
+            profiles.store.add_ledger(conn, batch.ledger)
+            profiles.store.save_refused(conn, batch.refusals)
+            log.dedupe.save(conn, batch.last_seq, batch.received_ms, batch.keys, batch.skipped)
+            log.save_checkpoint(conn, READER, batch.last_seq, now_ms)
         today = clock.day_of(now_ms)
         if any(key[2] < today for key in usage):
             self.usage_changed.set()
