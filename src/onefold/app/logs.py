@@ -26,6 +26,7 @@ def configure(settings: Settings, process: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _hide_secrets,
+        structlog.processors.format_exc_info,
     ]
     # A plain traceback: the richer ones print local variables, and with them customers' data.
     renderer: Any = (
@@ -37,7 +38,6 @@ def configure(settings: Settings, process: str) -> None:
     structlog.configure(
         processors=[
             *shared,
-            structlog.processors.format_exc_info,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
