@@ -2,7 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SEED ?= 1
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+PYTEST := $(BIN)/pytest
+# These measure whole servers by the clock, or kill them: they run after the others, one by one.
+ALONE := tests/journeys tests/chaos
+TOGETHER := $(PYTEST) -n 2 --dist loadfile $(ALONE:%=--ignore=%)
 
 .DEFAULT_GOAL := help
 .PHONY: setup demo test test-all check fmt bench simulate docs clean help
@@ -15,12 +18,13 @@ demo: setup  ## Start Onefold with a simulated company in it (Ctrl-C stops it)
 
 test: setup check  ## Everything but the slow tests; what CI runs (≤ 12 minutes on two cores)
 	@$(PYTHON) tools/chromium.py; case $$? in 0) ;; 3) without=" and not browser" ;; *) exit 1 ;; esac; \
-	$(PYTEST) -m "not slow$$without"
+	$(TOGETHER) -m "not slow$$without" && $(PYTEST) $(ALONE) -m "not slow$$without"
 
 test-all: setup check  ## Everything, on the embedded PostgreSQL and on PostgreSQL 15 (≤ 60 minutes)
 	@CI=true $(PYTHON) tools/chromium.py
-	@$(PYTEST)
-	@$(BIN)/python tools/with_postgres.py 15 $(PYTEST) -m "not slow"
+	@$(TOGETHER)
+	@$(PYTEST) $(ALONE)
+	@$(BIN)/python tools/with_postgres.py 15 $(TOGETHER) -m "not slow"
 
 check: setup  ## Lint, types and import contracts
 	@$(BIN)/ruff check

@@ -65,7 +65,7 @@ class Writer(threading.Thread):
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", [1])
 def test_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)

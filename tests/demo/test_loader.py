@@ -21,7 +21,7 @@ from tests.conftest import swap_database
 from tests.demo.server import Server, serving
 
 SEED, SCALE = 7, 0.02
-WAIT_S = 90
+WAIT_S = 240
 
 
 @pytest.fixture(scope="module")

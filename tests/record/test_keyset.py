@@ -21,7 +21,8 @@ values = (
 @given(values, st.integers(0, 2**62))
 def test_a_cursor_means_what_it_was_made_of(value: object, row_id: int) -> None:
     cursor = keyset.encode(BY_NAME, value, row_id)
-    assert keyset.decode(cursor, BY_NAME) == keyset.After("name", value, row_id)  # type: ignore[arg-type]
+    after = keyset.After("name", value, row_id)  # type: ignore[arg-type]
+    assert keyset.decode(cursor, BY_NAME) == after
     with pytest.raises(errors.Invalid):
         keyset.decode(cursor, BY_TIME)
 

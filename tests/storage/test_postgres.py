@@ -207,6 +207,7 @@ def test_a_server_that_does_nothing_is_given_up_with_its_process_named(
     kill(supervisor)
     os.kill(pid, signal.SIGSTOP)
     monkeypatch.setattr(limits, "postgres_stall_s", 0.5)
+    monkeypatch.setattr(limits, "postgres_connect_s", 2)
     with pytest.raises(ClusterFailed, match=f"process {pid}.*has done nothing"):
         storage.Cluster(folder / "data").start()
     os.kill(pid, signal.SIGCONT)

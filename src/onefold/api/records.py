@@ -12,6 +12,7 @@ from litestar import Request
 from litestar.datastructures import MultiDict
 from litestar.params import HeaderParameter
 
+from onefold import record
 from onefold.api.call import Call, expected_version
 from onefold.api.pages import Listed
 from onefold.kernel import errors, limits
@@ -45,7 +46,8 @@ def listed(call: Call, records: Any, query: Query) -> Listed[Any]:
             limit=_limit(query.get("limit")),
         )
         total = records.count(conn, call.viewer, asked, q)
-    return Listed(page.rows, total, page.next)
+        rows = record.named(conn, call.viewer, page.rows)
+    return Listed(rows, total, page.next)
 
 
 def _limit(text: str | None) -> int:
@@ -69,16 +71,18 @@ def created(call: Call, records: Any, values: Body) -> Any:
 def read(call: Call, records: Any, record_id: str) -> Any:
     """One record."""
     with found_by_id(), call.open() as conn:
-        return records.get(conn, call.viewer, record_id)
+        found = records.get(conn, call.viewer, record_id)
+        return record.named(conn, call.viewer, [found])[0]
 
 
 def changed(call: Call, records: Any, record_id: str, values: Body, if_match: str | None) -> Any:
     """A record with some fields set. Raises `Conflict` when another change came first."""
     version = expected_version(values, if_match)
     with found_by_id(), call.open() as conn:
-        return records.update(
+        found = records.update(
             conn, call.viewer, record_id, values, call.now_ms, expected_version=version
         )
+        return record.named(conn, call.viewer, [found])[0]
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from litestar import get, patch, post
 from litestar.params import FromPath, JSONBody
 
-from onefold import crm
+from onefold import crm, record
 from onefold.api import door, records
 from onefold.api.call import Call
 from onefold.api.pages import Listed
@@ -21,8 +21,9 @@ def list_tickets(call: Call, request: AnyRequest) -> Listed[crm.Ticket]:
 @post("/tickets", opt=door.MEMBER | _RECORDS, sync_to_thread=True)
 def create_ticket(call: Call, data: JSONBody[Body]) -> crm.Ticket:
     """Create a ticket."""
-    found: crm.Ticket = records.created(call, crm.tickets, data)
-    return found
+    with call.open() as conn:
+        found = record.open_ticket(conn, call.viewer, data, call.now_ms)
+        return record.named(conn, call.viewer, [found])[0]
 
 
 @get("/tickets/{record_id:str}", opt=door.READER, sync_to_thread=True)

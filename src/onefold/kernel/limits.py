@@ -33,6 +33,7 @@ sources_max = 1_000
 source_name_chars_max = 100
 
 # storage: the embedded PostgreSQL
+postgres_connect_s = 5  # for one attempt to connect
 postgres_stop_fast_s = 60  # for a shutdown with its checkpoint; then without one
 postgres_stop_immediate_s = 10
 postgres_stall_s = 600  # a starting server that does nothing at all for so long is given up

@@ -21,10 +21,11 @@ from onefold.record.access import (
 )
 from onefold.record.accounts import account, list_accounts
 from onefold.record.accounts import resolve as resolve_account
-from onefold.record.commands import close_signal
+from onefold.record.commands import close_signal, open_ticket
 from onefold.record.connections import Connections, Pool
 from onefold.record.errors import TooMany
 from onefold.record.members import list_members
+from onefold.record.naming import named
 from onefold.record.people import find as resolve_person
 from onefold.record.people import list_people, person
 from onefold.record.timelines import account_timeline, person_timeline, timeline
@@ -32,7 +33,7 @@ from onefold.record.timelines import account_timeline, person_timeline, timeline
 __all__ = [
     "CSRF_HEADER", "SESSION_COOKIE", "ApiKey", "Connections", "Gate", "Pool", "Session", "SignedIn",
     "Throttle", "TooMany", "account", "account_timeline", "close_signal", "create_key",
-    "list_accounts", "list_keys", "list_members", "list_people", "log_in", "log_out", "person",
-    "person_timeline", "resolve_account", "resolve_person", "revoke_key", "timeline",
+    "list_accounts", "list_keys", "list_members", "list_people", "log_in", "log_out", "named",
+    "open_ticket", "person", "person_timeline", "resolve_account", "resolve_person", "revoke_key", "timeline",
     "viewer_of_key", "viewer_of_session",
 ]  # fmt: skip

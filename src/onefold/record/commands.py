@@ -1,8 +1,12 @@
 """Commands that touch more than one room, in one transaction of the caller."""
 
-from onefold import crm, signals
+from collections.abc import Mapping
+from typing import Any
+
+from onefold import crm, identity, signals
 from onefold.kernel import ids
 from onefold.kernel.viewer import Viewer
+from onefold.record import store
 from onefold.storage import Connection
 
 
@@ -33,3 +37,29 @@ def close_signal(
         )
         crm.append(conn, told, now_ms)
     return closed
+
+
+def open_ticket(
+    conn: Connection, viewer: Viewer, values: Mapping[str, Any], now_ms: int
+) -> crm.Ticket:
+    """A new ticket. Without an account it gets the primary one of the person with its `email`.
+
+    So does the contact, when it is made for the ticket; a contact's own account comes first.
+    Raises `Invalid` with every fault.
+    """
+    viewer.must_write()
+    email = values.get("email")
+    if isinstance(email, str) and "account_id" not in values:
+        account_id = _account_by_email(conn, viewer, email)
+        if account_id is not None:
+            values = {**values, "account_id": account_id}
+    return crm.tickets.create(conn, viewer, values, now_ms)
+
+
+def _account_by_email(conn: Connection, viewer: Viewer, email: str) -> str | None:
+    contact = store.contact_account(conn, email)
+    if contact is not None:
+        return ids.api_id("acc", contact)
+    person_id = identity.person_of(conn, viewer, "email", email)
+    found = store.primary_account(conn, person_id) if person_id is not None else None
+    return ids.api_id_or_none("acc", found)

@@ -9,7 +9,7 @@ from onefold import profiles
 from onefold import signals as signal_room
 from onefold.kernel import clock, errors, limits
 from onefold.kernel.viewer import Viewer
-from onefold.record import keyset, model, refs, store
+from onefold.record import keyset, model, naming, refs, store
 from onefold.storage import Connection, fold_name
 
 Span = tuple[int, int]
@@ -68,7 +68,7 @@ def work(
     if any(value == [] for value in filters.values()):
         return []
     page = records.find(conn, viewer, filters, limit=limits.record_items_max)
-    rows: list[dict[str, Any]] = msgspec.to_builtins(page.rows)
+    rows: list[dict[str, Any]] = msgspec.to_builtins(naming.named(conn, viewer, page.rows))
     return rows
 
 

@@ -126,7 +126,10 @@ class Account(TypedDict):
 
 
 class TimelineItem(TypedDict):
-    """One fact, or one audience change (kind `audience`), on a timeline."""
+    """One fact, or one audience change (kind `audience`), on a timeline.
+
+    `person` says on an account's timeline who it was: id and name, or e-mail without one.
+    """
 
     id: str
     at: str
@@ -137,6 +140,7 @@ class TimelineItem(TypedDict):
     category: str
     account: str | None
     identifier: str
+    person: dict[str, str] | None
     properties: dict[str, Any]
     traits: dict[str, Any]
 

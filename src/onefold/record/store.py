@@ -289,6 +289,28 @@ FROM membership_change c JOIN audience u ON u.id = c.audience_id
 WHERE c.entity_id = %s AND u.of = %s AND (c.at_ms, c.id) < (%s, %s)
 ORDER BY c.at_ms DESC, c.id DESC LIMIT %s
 """
+# Contacts without a name of their own, by what is known of the person with their e-mail address.
+CONTACT_NAMES = """
+SELECT DISTINCT ON (c.id) c.id, p.name
+FROM contact c
+JOIN identifier i ON i.namespace = 'email' AND md5(i.value) = md5(lower(c.email))
+JOIN fragment f ON f.identifier_id = i.id
+JOIN person p ON p.id = f.person_id
+WHERE c.id = ANY(%s) AND c.email <> '' AND c.first_name = '' AND c.last_name = '' AND p.name <> ''
+ORDER BY c.id, f.chapter_ms DESC
+"""
+PEOPLE_BY_HOMES = """
+SELECT DISTINCT ON (i.id) i.namespace || ':' || i.value, p.id, p.name, p.email
+FROM unnest(%s::text[], %s::text[]) AS wanted (namespace, value)
+JOIN identifier i ON i.namespace = wanted.namespace AND md5(i.value) = md5(wanted.value)
+JOIN fragment f ON f.identifier_id = i.id
+JOIN person p ON p.id = f.person_id
+ORDER BY i.id, f.chapter_ms DESC
+"""
+CONTACT_ACCOUNT = """
+SELECT account_id FROM contact WHERE lower(email) = lower(%s) AND archived_at IS NULL
+"""
+PRIMARY_ACCOUNT = "SELECT account_id FROM person WHERE id = %s"
 FRAGMENTS_OF_PERSON = "SELECT id FROM fragment WHERE person_id = %s"
 
 
@@ -351,6 +373,32 @@ def people_of(conn: Connection, account_id: int, people_max: int) -> list[Row]:
 def fragments_of_person(conn: Connection, person_id: int) -> list[int]:
     """The fragments that make up a person."""
     return [i for (i,) in conn.execute(FRAGMENTS_OF_PERSON, (person_id,))]
+
+
+def contact_names(conn: Connection, contact_ids: Sequence[int]) -> dict[int, str]:
+    """Contact id → the person's name, of contacts that have none themselves."""
+    return dict(conn.execute(CONTACT_NAMES, (list(contact_ids),)).fetchall())
+
+
+def people_by_homes(
+    conn: Connection, homes: Sequence[tuple[str, str]]
+) -> dict[str, tuple[int, str, str]]:
+    """`namespace:value` → (person id, name, email); a device is of whom it is with now."""
+    columns = [n for n, _ in homes], [v for _, v in homes]
+    found = conn.execute(PEOPLE_BY_HOMES, columns).fetchall()
+    return {home: (person_id, name, email) for home, person_id, name, email in found}
+
+
+def contact_account(conn: Connection, email: str) -> int | None:
+    """The account that the contact with this address is in."""
+    row = conn.execute(CONTACT_ACCOUNT, (email.strip(),)).fetchone()
+    return int(row[0]) if row and row[0] else None
+
+
+def primary_account(conn: Connection, person_id: int) -> int | None:
+    """The id of a person's primary account."""
+    row = conn.execute(PRIMARY_ACCOUNT, (person_id,)).fetchone()
+    return int(row[0]) if row and row[0] else None
 
 
 def changes(

@@ -8,7 +8,7 @@ it, so above it on the page. The cursor is the last item shown: `f.<at_ms>.<pos>
 from typing import Literal
 
 from onefold import profiles
-from onefold.kernel import clock, errors, limits
+from onefold.kernel import clock, errors, ids, limits
 from onefold.kernel.viewer import Viewer
 from onefold.record import accounts, model, people, store
 from onefold.storage import Connection
@@ -73,8 +73,9 @@ def _page(
     """Both streams merged. A stream that has more than its page hides what the other has below."""
     changes = store.changes(conn, of, entity_id, changes_before, rows + 1)
     keys = store.source_keys(conn)
+    who = _people(conn, facts) if of == "account" else {}
     merged: list[tuple[tuple[int, int, int], model.TimelineItem]] = [
-        ((f.at_ms, 0, f.pos), _fact(f, keys)) for f in facts
+        ((f.at_ms, 0, f.pos), _fact(f, keys, who.get(f.home))) for f in facts
     ]
     merged += [((c["at_ms"], 1, c["id"]), _change(c)) for c in changes]
     merged.sort(key=lambda pair: pair[0], reverse=True)
@@ -111,7 +112,21 @@ def _is_number(text: str) -> bool:
     return bare.isascii() and bare.isdigit() and len(bare) <= 18
 
 
-def _fact(fact: profiles.TimelineFact, source_keys: dict[int, str]) -> model.TimelineItem:
+def _people(
+    conn: Connection, facts: list[profiles.TimelineFact]
+) -> dict[str, dict[str, str]]:
+    """Who the homes of these facts are."""
+    homes = {f.home for f in facts if f.home and not f.home.startswith("account_id:")}
+    pairs = [(n, v) for n, _, v in (home.partition(":") for home in homes)]
+    return {
+        home: {"id": ids.api_id("per", person_id), "name": name or email}
+        for home, (person_id, name, email) in store.people_by_homes(conn, pairs).items()
+    }
+
+
+def _fact(
+    fact: profiles.TimelineFact, source_keys: dict[int, str], person: dict[str, str] | None
+) -> model.TimelineItem:
     return {
         "id": str(fact.pos),
         "at": clock.iso(fact.at_ms) or "",
@@ -122,6 +137,7 @@ def _fact(fact: profiles.TimelineFact, source_keys: dict[int, str]) -> model.Tim
         "category": fact.category,
         "account": fact.account,
         "identifier": fact.home,
+        "person": person,
         "properties": fact.properties,
         "traits": fact.traits,
     }
@@ -140,6 +156,7 @@ def _change(change: store.Row) -> model.TimelineItem:
         "category": "system",
         "account": None,
         "identifier": "",
+        "person": None,
         "properties": {
             "audience": change["key"],
             "entered": change["entered"],

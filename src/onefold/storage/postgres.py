@@ -52,7 +52,7 @@ def running_url(data: Path) -> str | None:
     ):
         return None
     try:
-        psycopg.connect(url, connect_timeout=5).close()
+        psycopg.connect(url, connect_timeout=limits.postgres_connect_s).close()
     except psycopg.OperationalError:
         return None
     return url
@@ -200,7 +200,7 @@ class Cluster:
         url = self._laid_out().url(superuser=True)
         while self.is_running():
             try:
-                psycopg.connect(url, connect_timeout=5).close()
+                psycopg.connect(url, connect_timeout=limits.postgres_connect_s).close()
             except psycopg.OperationalError as error:
                 if error.sqlstate == _REFUSED or "password authentication" in str(error):
                     raise ClusterFailed(

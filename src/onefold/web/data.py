@@ -183,14 +183,6 @@ def named(conn: Connection, ask: Ask, people: Sequence[Mapping[str, Any]]) -> li
     ]  # fmt: skip
 
 
-def signals_of_owner(conn: Connection, ask: Ask, rows: int) -> list[dict[str, Any]]:
-    """Open signals of the accounts that the viewer owns."""
-    if not ask.user_id:
-        return []
-    page = signals.find(conn, ask.viewer, {"status": "open", "owner": ask.user_id}, limit=rows)
-    return [signal_row(s) for s in page.rows]
-
-
 def measures(health: Any) -> list[dict[str, Any]]:
     """The lines under a health score, the weightiest first; those without an answer last."""
     lines = [m for m in (health or {}).get("measures", ()) if isinstance(m, dict)]

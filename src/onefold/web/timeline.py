@@ -60,6 +60,12 @@ class Run(msgspec.Struct, frozen=True):
         return self.events[0]
 
     @property
+    def people(self) -> list[Mapping[str, str]]:
+        """Who they were, where a timeline is of several people."""
+        found = {e["person"]["id"]: e["person"] for e in self.events if e.get("person")}
+        return list(found.values())
+
+    @property
     def n(self) -> int:
         """How many."""
         return len(self.events)
@@ -125,10 +131,24 @@ def detail(event: Event) -> str:
     if kind == "audience":
         why = props.get("why") or ()
         return "; ".join(str(w.get("text", "")) for w in why if isinstance(w, Mapping))[:200]
+    if isinstance(props.get("changes"), Mapping):
+        return "; ".join(_changed(str(k), v, props) for k, v in props["changes"].items())[:200]
+    if str(event.get("name") or "").startswith("Contact ") and event.get("source") == "crm":
+        name = " ".join(str(props[k]) for k in ("first_name", "last_name") if props.get(k))
+        return name or str(props.get("email") or "")
     for key in _TELLING:
         if isinstance(props.get(key), str | int | float) and props[key] not in ("", None):
             return view.value(props[key], 120)
     return ""
+
+
+def _changed(field: str, change: Any, props: Mapping[str, Any]) -> str:
+    """`Owner: Ines Calloway`, `Risk: critical`, `Due at removed`."""
+    new = change[1] if isinstance(change, list) and len(change) == 2 else change
+    if field == "owner_id":
+        field, new = "owner", props.get("owner") or new
+    label = view.words(field)
+    return f"{label} removed" if new in (None, "", []) else f"{label}: {view.value(new, 80)}"
 
 
 def _likeness(event: Event) -> tuple[str, str, str, str]:

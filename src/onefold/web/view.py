@@ -46,6 +46,10 @@ _PILLS: dict[str, tuple[Hue, str]] = {
 }
 
 
+_ACRONYMS = frozenset(("id", "url", "mrr", "arr", "acv", "nps", "vat", "ip", "sso", "crm"))
+_HUMP = re.compile(r"([a-z])([A-Z])(?![A-Z])")
+
+
 def ms(value: Any) -> int | None:
     """Milliseconds since 1970 UTC of an ISO text, a datetime or milliseconds; None for no time."""
     if value is None or value == "":
@@ -153,8 +157,11 @@ def pill(status: str) -> tuple[Hue, str]:
 
 
 def words(key: str) -> str:
-    """`usage_drop` → `Usage drop`, `billing_issue` → `Billing issue`."""
-    text = key.replace("_", " ").strip()
+    """`usage_drop` → `Usage drop`, `firstName` → `First name`, `mrr` → `MRR`."""
+    apart = _HUMP.sub(lambda hump: f"{hump[1]} {hump[2].lower()}", key)
+    text = apart.replace("_", " ").strip()
+    if text.casefold() in _ACRONYMS:
+        return text.upper()
     return text[:1].upper() + text[1:]
 
 

@@ -4,7 +4,7 @@ Rebuilt when `audiences.revision` moves. A leaf that account definitions read is
 share as well; one that only people's definitions read is not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -101,6 +101,11 @@ class Catalog:
         """Is a fact of an earlier batch in the leaf already, live or by the backfill so far?"""
         leaf = self.leaves[leaf_key]
         return leaf.live_pos is not None and (pos > leaf.live_pos or pos <= leaf.filled_pos)
+
+    @property
+    def shared_leaves(self) -> Iterable[LeafFold]:
+        """Every account leaf."""
+        return self._shared.values()
 
     def shared(self, leaf_key: str) -> LeafFold:
         """How an account leaf folds."""

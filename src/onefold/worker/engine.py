@@ -25,8 +25,8 @@ from onefold.worker.ingest import Ingest
 
 _CATALOG_MS = 100
 _DUE_MS = 100
-_CONCLUDE_S = 0.5
-_INGEST_S = 0.5
+_CONCLUDE_S = 1.5
+_INGEST_S = 1.5
 _PRUNE_MS = 600_000
 
 logger = structlog.get_logger("onefold.worker")

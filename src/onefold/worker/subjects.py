@@ -5,6 +5,7 @@ from typing import Any
 
 from onefold import audiences, profiles
 from onefold.profiles import fold, merge
+from onefold.profiles.model import Buckets
 from onefold.worker.catalog import Catalog
 from onefold.worker.rollups import Rollups
 
@@ -81,9 +82,7 @@ class AccountSubject:
         leaf = self.catalog.shared(leaf_key)
         found = self.rollups.get(self.key, leaf.id)
         if found is None:
-            size_ms = leaf.size_ms or 1
-            found = merge.shared_buckets(self.people(), leaf.id, size_ms, self.key)
-            self.rollups.put(self.key, leaf.id, found)
+            found = self._sum(leaf.id)
         elif leaf.keep and len(found) > leaf.keep:
             fold.prune(found, leaf, self.now_ms)
         return found
@@ -91,3 +90,12 @@ class AccountSubject:
     def tickets(self) -> Sequence[audiences.TicketState]:
         """Unresolved tickets."""
         return self._tickets
+
+    def _sum(self, leaf_id: int) -> Buckets:
+        """Sum over the account's people, all leaves at once: the next will be asked for as well."""
+        people = self.people()
+        for leaf in self.catalog.shared_leaves:
+            if self.rollups.get(self.key, leaf.id) is None:
+                found = merge.shared_buckets(people, leaf.id, leaf.size_ms or 1, self.key)
+                self.rollups.put(self.key, leaf.id, found)
+        return self.rollups.get(self.key, leaf_id) or {}

@@ -1,15 +1,16 @@
 """The way in and out, Home, the palette, static files."""
 
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from litestar import Response, get, post
 from litestar.datastructures import Cookie
 from litestar.params import FromPath
 
-from onefold import crm, record
+from onefold import crm, record, signals
 from onefold.kernel import errors, limits
 from onefold.kernel.viewer import ROLES
+from onefold.storage import Connection
 from onefold.web import data, door, render
 
 _ROWS = 20
@@ -35,22 +36,54 @@ _PLACES = (
 )  # fmt: skip
 
 
+class _Part(NamedTuple):
+    """A section of Home: the first rows, how many there are, and whether they are mine."""
+
+    rows: list[Any]
+    total: int
+    mine: bool
+
+
 @get("/", sync_to_thread=True)
 def home(request: door.AnyRequest) -> door.Page:
-    """What is mine to do: tasks by due date, signals of my accounts, tickets."""
+    """What is mine to do: tasks by due date, signals of my accounts, tickets.
+
+    Where nothing is mine, what the whole team has.
+    """
     ask = door.ask_of(request)
-    mine = {"owner_id": ask.user_id or "none"}
     with ask.open() as conn:
-        tasks = crm.tasks.find(
-            conn, ask.viewer, {**mine, "status": "open"}, sort="due", limit=_ROWS
-        ).rows
-        tickets = crm.tickets.find(
-            conn, ask.viewer, {**mine, "status": ["open", "paused"]}, limit=_ROWS
-        ).rows
         return door.page(
-            ask, "home.html", title="Home", tasks=tasks, tickets=tickets,
-            signals=data.signals_of_owner(conn, ask, _ROWS), counts=data.counts(conn, ask),
+            ask, "home.html", title="Home", tasks=_tasks(conn, ask), tickets=_tickets(conn, ask),
+            signals=_signals(conn, ask), counts=data.counts(conn, ask),
         )  # fmt: skip
+
+
+def _tasks(conn: Connection, ask: door.Ask) -> _Part:
+    return _work(conn, ask, crm.tasks, {"status": "open"}, "due")
+
+
+def _tickets(conn: Connection, ask: door.Ask) -> _Part:
+    return _work(conn, ask, crm.tickets, {"status": ["open", "paused"]}, "")
+
+
+def _work(
+    conn: Connection, ask: door.Ask, records: Any, filters: dict[str, Any], sort: str
+) -> _Part:
+    mine = {**filters, "owner_id": ask.user_id or "none"}
+    total = records.count(conn, ask.viewer, mine)
+    asked = mine if total else filters
+    rows = records.find(conn, ask.viewer, asked, sort=sort, limit=_ROWS).rows
+    named = record.named(conn, ask.viewer, rows)
+    return _Part(named, total or records.count(conn, ask.viewer, filters), bool(total))
+
+
+def _signals(conn: Connection, ask: door.Ask) -> _Part:
+    filters = {"status": "open"}
+    mine = {**filters, "owner": ask.user_id or "none"}
+    total = signals.count(conn, ask.viewer, mine)
+    page = signals.find(conn, ask.viewer, mine if total else filters, limit=_ROWS)
+    rows = [data.signal_row(s) for s in page.rows]
+    return _Part(rows, total or signals.count(conn, ask.viewer, filters), bool(total))
 
 
 @get("/palette", sync_to_thread=True)

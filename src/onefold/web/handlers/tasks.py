@@ -69,6 +69,7 @@ def task_page(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
 
 
 def _task(ask: door.Ask, conn: Connection, task: Any, **more: Any) -> door.Page:
+    (task,) = record.named(conn, ask.viewer, [task])
     return door.page(
         ask, "task.html", t=task, statuses=data.TASK_STATUSES, priorities=data.TASK_PRIORITIES,
         kinds=data.TASK_KINDS, user_options=data.users(conn, ask), counts=data.counts(conn, ask),

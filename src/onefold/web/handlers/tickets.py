@@ -53,7 +53,8 @@ def tickets_list(request: door.AnyRequest) -> door.Page:
             if query.get(key)
         ]
         return door.page(
-            ask, "tickets.html", title="Tickets", rows=page.rows, next=page.next, total=total,
+            ask, "tickets.html", title="Tickets", rows=record.named(conn, ask.viewer, page.rows),
+            next=page.next, total=total,
             total_text=data.total_text(total), views=_VIEWS, view=query.get("view", ""),
             chips=chips,
             filtered=bool(chips or query.get("q")), user_options=people,
@@ -71,6 +72,7 @@ def ticket_page(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
 
 
 def _ticket(ask: door.Ask, conn: Connection, ticket: Any, **more: Any) -> door.Page:
+    (ticket,) = record.named(conn, ask.viewer, [ticket])
     muted = []
     if ticket.contact_id:
         muted = [
@@ -175,7 +177,7 @@ def ticket_create(request: door.AnyRequest) -> door.Page:
     values["tags"] = edits.tags(form.get("tags", ""))
     try:
         with ask.open() as conn:
-            ticket = crm.tickets.create(conn, ask.viewer, values, ask.now_ms)
+            ticket = record.open_ticket(conn, ask.viewer, values, ask.now_ms)
     except (errors.Invalid, errors.Conflict) as error:
         with ask.open() as conn:
             return _form(ask, conn, form, data.wrong(error), error.status)
