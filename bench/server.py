@@ -86,13 +86,13 @@ def serving(data: Path | None = None) -> Iterator[Server]:
             yield server
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(120)
 
 
 def wait_ready(server: Server) -> None:
     import http.client
 
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, http.client.HTTPException):
             client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=2)

@@ -18,7 +18,12 @@ import pytest
 from onefold import storage
 
 # A property says nothing about speed, and a busy machine is slow.
-hypothesis.settings.register_profile("onefold", deadline=None, print_blob=True)
+hypothesis.settings.register_profile(
+    "onefold",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    print_blob=True,
+)
 hypothesis.settings.load_profile("onefold")
 
 

@@ -17,7 +17,7 @@ ADMIN = SYSTEM
 MEMBER = Viewer(kind="user", id=2, name="Mia", role="member")
 READER = Viewer(kind="user", id=3, name="Rob", role="reader")
 NOW = 1_790_000_000_000
-WAIT_S = 20
+WAIT_S = 60
 
 Answer = Callable[[web.Request, dict[str, Any]], Awaitable[web.Response]]
 

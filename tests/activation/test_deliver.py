@@ -317,7 +317,7 @@ def test_killed_between_sending_and_marking_it_is_sent_again_under_the_same_id(
                 [sys.executable, "-m", "tests.activation.crash", database], cwd=ROOT
             )
             try:
-                await asyncio.wait_for(arrived.wait(), 30)
+                await asyncio.wait_for(arrived.wait(), 60)
             finally:
                 process.kill()
                 process.wait()
@@ -339,4 +339,4 @@ def test_an_unreachable_database_does_not_hang_the_stop(database: str) -> None:
         async with Running(nowhere):
             await asyncio.sleep(0)
 
-    asyncio.run(asyncio.wait_for(scene(), 15))
+    asyncio.run(asyncio.wait_for(scene(), 60))

@@ -19,7 +19,7 @@ import psutil
 
 from bench.server import ONEFOLD, Server, free_port, wait_ready
 
-WAIT_S = 60
+WAIT_S = 120
 
 
 class Crashes:

@@ -47,7 +47,7 @@ class Running:
 
     def start(self) -> None:
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(60)
         while True:  # until the port answers
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
@@ -56,7 +56,7 @@ class Running:
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._server.stop)
-        self._thread.join(30)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
     async def _serve(self) -> None:

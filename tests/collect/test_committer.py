@@ -32,7 +32,7 @@ def names_in(conn: storage.Connection) -> list[str]:
     return [item["event"] for item in harness.items(conn)]
 
 
-def until(condition: Callable[[], Any], seconds: int = 20) -> None:
+def until(condition: Callable[[], Any], seconds: int = 60) -> None:
     """Wait for a condition, and fail if it does not come."""
     deadline = clock.now_ms() + seconds * 1000
     pause = threading.Event()

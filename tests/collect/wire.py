@@ -37,7 +37,7 @@ class Wire:
     def close(self) -> None:
         self._open = False
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
         self._listener.close()
 
     def _accept(self) -> None:

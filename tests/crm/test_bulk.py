@@ -31,7 +31,7 @@ def test_two_transactions_ensuring_the_same_keys_agree(database: str) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert found[0] == found[1] == found[2]
 
 

@@ -151,7 +151,7 @@ def test_two_doors_making_one_contact_make_one(database: str) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     with storage.connect(database) as conn:
         (only,) = crm.contacts.find(conn, SYSTEM).rows
     assert outcome == [only.id] * 4
@@ -174,5 +174,5 @@ def test_two_edits_to_one_address_give_one_of_them_a_conflict(database: str) -> 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert sorted(outcome) == ["conflict", "conflict", "taken"]

@@ -155,7 +155,7 @@ def test_of_two_edits_of_one_version_the_second_waits_and_conflicts(database: st
         thread.start()
         _wait_until_blocked(watch, "second")
         first.commit()
-        thread.join(20)
+        thread.join(60)
     assert outcome[0]["title"] == "A"
     assert outcome[0]["version"] == 2
 
@@ -173,7 +173,7 @@ def test_edits_of_several_connections_without_a_version_all_count(
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
         assert crm.contacts.get(conn, SYSTEM, made.id).version == 5
         told = [f["messageId"] for f in facts(conn)]
     assert told == [f"crm-contact-1-v{n}" for n in range(1, 6)]

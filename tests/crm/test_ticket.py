@@ -155,7 +155,7 @@ def test_two_doors_opening_tickets_for_one_new_address_share_the_contact(databas
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert len(made) == 4
     assert len({t.contact_id for t in made}) == 1
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ONEFOLD = str(Path(sys.executable).parent / "onefold")
-_READY_S = 60
+_READY_S = 120
 
 
 class Server:
@@ -43,7 +43,7 @@ def serving(data: Path, database_url: str) -> Iterator[Server]:
         yield Server(base, made.stdout.strip().splitlines()[-1])
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(120)
 
 
 def free_port() -> int:

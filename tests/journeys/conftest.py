@@ -53,8 +53,11 @@ def no_open_sockets() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serving() as running:
-        yield running
+    """With its embedded PostgreSQL, whatever the environment names."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("ONEFOLD_DATABASE_URL", raising=False)
+        with serving() as running:
+            yield running
 
 
 @pytest.fixture(scope="module")

@@ -67,22 +67,22 @@ def test_a_ticket_mutes_the_campaign_and_solving_it_unmutes(
     for user in ("ann", "bob"):
         client.identify(user, {"email": f"{user}@acme.co"})
         client.track(user, "Report Exported")
-    within(5, lambda: len(receiver.got) == 2)
+    within(30, lambda: len(receiver.got) == 2)
     assert {m["type"] for _, m in receiver.got} == {"audience.entered"}
 
     ticket = api("POST", "/api/tickets", {"subject": "Exports fail", "tags": ["exports"],
                                           "email": "ann@acme.co"})  # fmt: skip
     opened = time.monotonic()
-    within(5, lambda: _audiences(api, "ann") == [])
+    within(30, lambda: _audiences(api, "ann") == [])
     assert time.monotonic() - opened < 1.0
-    within(5, lambda: len(receiver.got) == 3)
+    within(30, lambda: len(receiver.got) == 3)
     assert receiver.got[2][0] - opened < 1.0
 
     api("PATCH", f"/api/tickets/{ticket['id']}", {"status": "resolved"})
     solved = time.monotonic()
-    within(5, lambda: _audiences(api, "ann") == ["exports_launch"])
+    within(30, lambda: _audiences(api, "ann") == ["exports_launch"])
     assert time.monotonic() - solved < 1.0
-    within(5, lambda: len(receiver.got) == 4)
+    within(30, lambda: len(receiver.got) == 4)
     assert receiver.got[3][0] - solved < 1.0
 
     about_ann = [

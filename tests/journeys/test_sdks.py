@@ -42,13 +42,13 @@ def test_browser_and_server_sdk_make_one_person(
     page.evaluate("analytics.page('Pricing')")
     page.evaluate("analytics.page('Docs')")
     device = page.evaluate("analytics.user().then(u => u.anonymousId())")
-    anonymous = within(5, lambda: _with_events(api, f"anonymous_id:{device}", 2))
+    anonymous = within(30, lambda: _with_events(api, f"anonymous_id:{device}", 2))
     assert [i["namespace"] for i in anonymous["identifiers"]] == ["anonymous_id"]
     assert anonymous["events"]["by_name"] == {"Page Viewed": 2}
 
     page.evaluate("analytics.identify('ann', {email: 'ann@acme.co', name: 'Ann Ångström'})")
     start = time.monotonic()
-    known = within(5, lambda: api("GET", "/api/people/email:ann%40acme.co"))
+    known = within(30, lambda: api("GET", "/api/people/email:ann%40acme.co"))
     assert time.monotonic() - start < 1.0
     assert known["id"] == anonymous["id"]
     assert known["events"]["by_name"]["Page Viewed"] == 2
@@ -60,14 +60,14 @@ def test_browser_and_server_sdk_make_one_person(
     client.track("ann", "Report Exported", {"format": "pdf"})
     client.group("ann", "acme", {"name": "Acme", "plan": "pro"})
     start = time.monotonic()
-    one = within(5, lambda: _named(api, "user_id:ann", "Report Exported"))
+    one = within(30, lambda: _named(api, "user_id:ann", "Report Exported"))
     assert time.monotonic() - start < 1.0
     assert not errors
     assert one["id"] == known["id"]
     assert one["traits"]["name"]["value"] == "Ann Ångström"
     assert one["traits"]["name"]["source"] == "shop"
     assert {i["namespace"] for i in one["identifiers"]} == {"user_id", "email", "anonymous_id"}
-    assert within(2, lambda: (api("GET", "/api/people/user_id:ann") or {})["accounts"])
+    assert within(30, lambda: (api("GET", "/api/people/user_id:ann") or {})["accounts"])
     timeline = api("GET", "/api/people/user_id:ann/timeline")["items"]
     assert timeline[-1]["name"] == "Page Viewed"
     assert timeline[-1]["identifier"] == f"anonymous_id:{device}"
@@ -94,7 +94,7 @@ def test_the_page_shows_the_person_within_a_second(
     visitor.evaluate("analytics.page('Pricing')")
     visitor.evaluate("analytics.identify('bea', {email: 'bea@acme.co', name: 'Bea Björk'})")
     start = time.monotonic()
-    person = within(5, lambda: _named(api, "user_id:bea", "Page Viewed"))
+    person = within(30, lambda: _named(api, "user_id:bea", "Page Viewed"))
     page.goto(f"{server.base}/people/{person['id']}")
     page.get_by_text("Bea Björk").first.wait_for(timeout=5_000)
     assert time.monotonic() - start < 2.0  # the page's own loading included

@@ -1,5 +1,7 @@
 """A person's record, by any identifier, and the list of people."""
 
+from typing import Any
+
 import pytest
 
 from onefold import crm, record

@@ -57,6 +57,12 @@ def test_an_accounts_timeline_holds_its_people_and_itself(company: Company) -> N
         items = record.timeline(company.conn, SYSTEM, ref)["items"]
         assert len(items) == 3
         assert {i["category"] for i in items} == {"product", "crm"}
+        people = [i["person"] and i["person"]["id"] for i in items]
+        assert people[0] is None  # the account's own
+        assert set(people[1:]) == {
+            f"per_{record.resolve_person(company.conn, SYSTEM, f'user_id:{u}')}"
+            for u in ("u1", "u2")
+        }
 
 
 def test_changes_of_audience_stand_above_the_fact_that_caused_them(company: Company) -> None:
@@ -119,3 +125,14 @@ def test_a_page_has_a_limit(company: Company, limit: int) -> None:
     company.work()
     with pytest.raises(errors.Invalid):
         record.timeline(company.conn, SYSTEM, "anonymous_id:d1", None, limit)
+
+
+def test_an_accounts_timeline_leaves_out_what_its_people_did_elsewhere(company: Company) -> None:
+    company.send(group("u1", "acme"), group("u1", "other"))
+    company.send(
+        track("u1", "Here", "acme"), track("u1", "There", "other"), track("u1", "Anywhere")
+    )
+    company.work()
+    found = record.timeline(company.conn, SYSTEM, "account_id:acme")["items"]
+    assert {i["name"] for i in found} == {"Group", "Here", "Anywhere"}
+    assert len(found) == 3

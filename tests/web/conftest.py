@@ -254,21 +254,22 @@ def address(app: Litestar) -> Iterator[str]:
     thread = threading.Thread(target=lambda: loop.run_until_complete(server.serve()))
     thread.start()
     ready = threading.Event()
-    for _ in range(100):
+    for _ in range(600):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 break
         ready.wait(0.1)
     yield f"http://127.0.0.1:{port}"
     loop.call_soon_threadsafe(server.stop)
-    thread.join(20)
+    thread.join(60)
     loop.close()
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=30_000)
     path = os.environ.get("ONEFOLD_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)

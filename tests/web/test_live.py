@@ -76,7 +76,7 @@ def test_closing_ends_every_stream(database: str) -> None:
         await asyncio.sleep(0)
         await hub.following()
         hub.close()
-        ended = await asyncio.wait_for(asyncio.gather(*tasks), 20)
+        ended = await asyncio.wait_for(asyncio.gather(*tasks), 60)
         await hub.idle()
         return len(ended)
 
@@ -104,7 +104,7 @@ async def _listen(
     ]
     await hub.following()
     await asyncio.to_thread(_append, database, one.id, two.id)
-    await asyncio.wait_for(asyncio.gather(*tasks), 20)
+    await asyncio.wait_for(asyncio.gather(*tasks), 60)
     await hub.idle()
     return heard
 

@@ -298,3 +298,19 @@ def test_logging_out_ends_the_session(stranger: Pages) -> None:
     leaving = Pages(stranger.client).log_in("rita@x.test")
     assert leaving.send("/logout").status_code == 303
     assert leaving.ask("GET", "/people").status_code == 303
+
+
+def test_home_shows_the_teams_work_to_who_has_none(pages: Pages, reader: Pages) -> None:
+    mine, theirs = pages.get("/"), reader.get("/")
+    assert "My open tickets" in mine
+    assert "Open tickets of the team" in theirs
+    assert "Open signals of the team" in theirs
+
+
+def test_an_account_page_names_who_did_it_and_keeps_ids_out_of_traits(
+    pages: Pages, world: World
+) -> None:
+    text = pages.get(f"/accounts/{world.account}?tab=activity")
+    assert f'class="by clip" href="/people/{world.person}">Ann Lee' in text
+    assert "Owner: Maya" in text
+    assert "Owner id" not in text

@@ -82,3 +82,21 @@ def test_an_audience_change_tells_why() -> None:
     }  # fmt: skip
     (run,) = timeline.fold([event])
     assert (run.title, run.detail) == ("Left Export launch", "1 unresolved exports ticket")
+
+
+def test_a_change_in_the_crm_says_what_changed() -> None:
+    properties = {"owner_id": "usr_2", "owner": "Ines", "changes": {"owner_id": [None, "usr_2"]}}
+    event = {"name": "Account Updated", "source": "crm", "properties": properties}
+    assert timeline.detail(event) == "Owner: Ines"
+    event["properties"] = {"plan": "pro", "changes": {"risk": ["warning", ""]}}
+    assert timeline.detail(event) == "Risk removed"
+    event = {"name": "Contact Created", "source": "crm", "properties": {"first_name": "Ann"}}
+    assert timeline.detail(event) == "Ann"
+
+
+def test_a_run_names_each_of_its_people_once() -> None:
+    ann, bob = {"id": "per_1", "name": "Ann"}, {"id": "per_2", "name": "Bob"}
+    found = [{"at": clock.iso(NOW), "name": "A", "source": "app", "person": p}
+             for p in (ann, bob, ann, None)]  # fmt: skip
+    (run,) = timeline.fold(found)
+    assert (run.n, run.people) == (4, [ann, bob])

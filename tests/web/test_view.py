@@ -110,3 +110,9 @@ def test_values_are_words() -> None:
 def test_a_status_nobody_knows_keeps_its_word() -> None:
     assert view.pill("resolved") == ("green", "Solved")
     assert view.pill("half_open") == ("gray", "Half open")
+
+
+def test_names_of_traits_read_as_words() -> None:
+    keys = ("usage_drop", "firstName", "mrr", "owner_id", "lastSeenURL", "URL", "")
+    words = ["Usage drop", "First name", "MRR", "Owner id", "Last seenURL", "URL", ""]
+    assert [view.words(key) for key in keys] == words

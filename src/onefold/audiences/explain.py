@@ -59,7 +59,8 @@ def describe(node: Node) -> str:
             return f"an account's {node.name} {_tests(node.tests)}"
         case Count():
             told = " and ".join(f"{_WORDS[t.op]} {t.value}" for t in node.tests)
-            return f"{_event(node)} {told} times{_window(node)}"
+            times = "time" if node.tests[-1].value == 1 else "times"
+            return f"{_event(node)} {told} {times}{_window(node)}"
         case Tickets():
             return f"{'an' if node.exists else 'no'} {_ticket_words(node)} ticket"
 
@@ -132,8 +133,9 @@ def _tests(tests: tuple[Test, ...]) -> str:
 def _test(test: Test) -> str:
     if test.op == "set":
         return "is set" if test.value else "is not set"
-    value = list(test.value) if test.op == "in" else test.value
-    return f"{_WORDS[test.op]} {_short(value)}"
+    if test.op == "in":
+        return f"{_WORDS[test.op]} {', '.join(map(_short, sorted(test.value, key=str)))}"
+    return f"{_WORDS[test.op]} {_short(test.value)}"
 
 
 def _event(node: Count) -> str:

@@ -20,10 +20,9 @@ from typing import Literal, Protocol
 import msgspec
 
 from onefold.audiences import values
+from onefold.kernel import limits
 
 Kind = Literal["person", "account"]
-
-_KEY_CHARS_MAX = 400  # a longer key ends in a hash: an index row has its limits
 
 
 class Property(msgspec.Struct, frozen=True):
@@ -183,9 +182,9 @@ def leaf_of(
     """A leaf with its key. Equal predicates have equal keys: `where` must be sorted by path."""
     told = [[p.path, *([t.op, t.value] for t in p.tests)] for p in where]
     key = msgspec.json.encode([of, event, told, window_ms]).decode()
-    if len(key) > _KEY_CHARS_MAX:
+    if len(key) > limits.leaf_key_chars_max:
         digest = blake2b(key.encode(), digest_size=16).hexdigest()
-        key = f"{key[: _KEY_CHARS_MAX - 40]}…#{digest}"
+        key = f"{key[: limits.leaf_key_chars_max - 40]}…#{digest}"
     return Leaf(key=key, event=event, where=where, window_ms=window_ms)
 
 

@@ -35,7 +35,6 @@ HEADS = ("all", "any", "not", "none", "trait", "account", "count")
 TICKET_FIELDS = ("status", "tag", "priority", "category")
 PRIORITIES = ("low", "medium", "high", "urgent")
 CATEGORIES = ("product_issue", "billing_issue", "feature_request", "general_inquiry")
-_FAULTS_MAX = 50
 _ALIASES = {"company": "account"}
 _HEADS_HINT = "Begin it with one of `all`, `any`, `not`, `none`, `trait`, `account`, `count`."
 _STEP_REFUSED = re.compile(r'["\\\x00-\x1f]')
@@ -61,7 +60,7 @@ def parse(source: str | dict[str, Any], feature: str = "") -> Definition:
     if feature and reader.string(feature, "feature") and not tag_text(feature):
         reader.fault("feature", "is blank.", "Write a ticket's tag, or leave it out.")
     if reader.faults or where is None:
-        raise errors.Invalid(*reader.faults[:_FAULTS_MAX])
+        raise errors.Invalid(*reader.faults[: limits.definition_faults_max])
     return Definition(of=of, where=_with_feature(where, feature) if feature else where)
 
 

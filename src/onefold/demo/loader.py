@@ -53,15 +53,16 @@ async def run(
     kept = state.read(data, seed, scale, now_ms)
     async with Client(base_url, api_key, stop) as client:
         try:
-            history = await asyncio.to_thread(History, kept.seed, kept.scale, kept.now_ms)
             sources = await _sources(client)
+            history = None
             if not kept.loaded:
+                history = await _history(kept)
                 await Loader(client, history, kept, data, sources).load()
             if webhook:
                 await _destination(client, webhook)
             if loaded is not None:
                 loaded()
-            await _live(client, history, sources)
+            await _live(client, history or await _history(kept), sources)
         except StoppedError:
             return
 
@@ -97,7 +98,7 @@ class Loader:
             await self._catch_up(bars)
             accounts = await self._owners(bars, [u["id"] for u in users])
         await self._contacts(accounts)
-        await self._tickets()
+        await self._tickets([u["id"] for u in users])
         await self._backfill(False)
         self._kept.loaded = True
         state.write(self._data, self._kept)
@@ -170,6 +171,8 @@ class Loader:
         """Give each account its owner. Returns the accounts by key."""
         found: Records = {}
         accounts = self._history.company.accounts
+        visitor = await self._visitor()
+        shown = office.shown(self._history.stories) if visitor else ()
         bar = bars.add_task("Giving accounts owners", total=len(accounts), told="")
 
         async def give(key: str, owner_id: str) -> None:
@@ -180,8 +183,16 @@ class Loader:
             found[key] = account
             bars.update(bar, completed=len(found), told=f"{len(found)} accounts")
 
-        await _together(give(a.key, users[a.owner % len(users)]) for a in accounts)
+        await _together(
+            give(a.key, visitor if a.key in shown else users[a.owner % len(users)])
+            for a in accounts
+        )
         return found
+
+    async def _visitor(self) -> str:
+        """Who logs in to look around: the first admin; empty when there is none."""
+        users = await self._client.all(http.USERS)
+        return next((u["id"] for u in users if u["role"] == "admin"), "")
 
     async def _account(self, key: str) -> dict[str, Any]:
         """An account, waiting for conclusions to make it."""
@@ -210,12 +221,18 @@ class Loader:
             )  # fmt: skip
         await _make(self._client, http.CONTACTS, "email", wanted)
 
-    async def _tickets(self) -> None:
+    async def _tickets(self, users: Sequence[str]) -> None:
         wanted = office.tickets(self._history.company, self._history.stories)
-        for ticket in wanted[self._kept.tickets :]:
-            await self._client.post(http.TICKETS, ticket)
+        visitor = await self._visitor()
+        for n, ticket in list(enumerate(wanted))[self._kept.tickets :]:
+            owner = users[n % len(users)] if n or not visitor else visitor
+            await self._client.post(http.TICKETS, {**ticket, "owner_id": owner})
             self._kept.tickets += 1
             state.write(self._data, self._kept)
+
+
+async def _history(kept: state.State) -> History:
+    return await asyncio.to_thread(History, kept.seed, kept.scale, kept.now_ms)
 
 
 async def _sources(client: Client) -> Records:

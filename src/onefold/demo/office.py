@@ -77,6 +77,22 @@ _TICKETS: tuple[tuple[str, str, str, str, str], ...] = (
     ("How do we add seats?", "billing", "general_inquiry", "low", "resolved"),
 )
 
+_LINES = {
+    "Excel export never finishes":
+        "the Excel export of our board pack has been running since this morning.",
+    "Dashboard takes a minute to load": "our main dashboard needs about a minute to open.",
+    "VAT number is missing on our invoice": "please add our VAT number to the last invoice.",
+    "Scheduled report came an hour late": "our Monday report arrived at nine instead of eight.",
+    "Please add a Gantt view": "a Gantt view of projects would help us a lot.",
+    "How do we add seats?": "how do we add three seats to our plan?",
+}  # fmt: skip
+
+
+def shown(stories: Stories) -> tuple[str, ...]:
+    """Keys of accounts whose stories the first admin finds on Home: they own them."""
+    falling = [f.account for f in stories.falling[:2]]
+    return (*falling, stories.trial.account, stories.customer.account)
+
 
 def users() -> list[dict[str, str]]:
     """Plotline's reps, as log-ins without their passwords."""
@@ -113,7 +129,8 @@ def tickets(company: Company, stories: Stories) -> list[dict[str, Any]]:
         person = company.people[account.people[1]]
         out.append(
             {
-                "subject": subject, "content": f"{subject}. Can you help? — {person.name}",
+                "subject": subject,
+                "content": f"Hello, {_LINES[subject]} Thank you. — {person.name}",
                 "tags": [tag], "category": category, "priority": priority, "status": status,
                 "channel": "email", "email": person.email,
             }

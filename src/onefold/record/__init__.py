@@ -34,6 +34,6 @@ __all__ = [
     "CSRF_HEADER", "SESSION_COOKIE", "ApiKey", "Connections", "Gate", "Pool", "Session", "SignedIn",
     "Throttle", "TooMany", "account", "account_timeline", "close_signal", "create_key",
     "list_accounts", "list_keys", "list_members", "list_people", "log_in", "log_out", "named",
-    "open_ticket", "person", "person_timeline", "resolve_account", "resolve_person", "revoke_key", "timeline",
-    "viewer_of_key", "viewer_of_session",
+    "open_ticket", "person", "person_timeline", "resolve_account", "resolve_person", "revoke_key",
+    "timeline", "viewer_of_key", "viewer_of_session",
 ]  # fmt: skip

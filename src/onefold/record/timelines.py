@@ -42,11 +42,16 @@ def person_timeline(
 def account_timeline(
     conn: Connection, viewer: Viewer, ref: str, before: str | None = None, limit: int | None = None
 ) -> model.Timeline:
-    """A page of an account's timeline: its own facts and those of its people."""
-    account_id: int = accounts.find(conn, viewer, ref)["id"]
+    """A page of an account's timeline: its own facts and those of its people.
+
+    What they did for another account is not among them, so a page can be shorter than `limit`.
+    """
+    row = accounts.find(conn, viewer, ref)
+    account_id: int = row["id"]
     rows = rows_of(limit)
     facts_before, changes_before = _bounds(before)
     facts, more = profiles.account_timeline(conn, viewer, account_id, facts_before, rows)
+    facts = [f for f in facts if f.account is None or f.account == row["key"]]
     return _page(conn, "account", account_id, facts, more, changes_before, rows)
 
 
@@ -112,9 +117,7 @@ def _is_number(text: str) -> bool:
     return bare.isascii() and bare.isdigit() and len(bare) <= 18
 
 
-def _people(
-    conn: Connection, facts: list[profiles.TimelineFact]
-) -> dict[str, dict[str, str]]:
+def _people(conn: Connection, facts: list[profiles.TimelineFact]) -> dict[str, dict[str, str]]:
     """Who the homes of these facts are."""
     homes = {f.home for f in facts if f.home and not f.home.startswith("account_id:")}
     pairs = [(n, v) for n, _, v in (home.partition(":") for home in homes)]

@@ -10,6 +10,7 @@ from onefold.kernel import errors
 from onefold.web import data, door, edits
 
 _EDITED = ("name", "domain", "industry", "plan")
+_OWN = (*_EDITED, "owner_id", "owner", "risk")
 
 
 @get("/accounts", sync_to_thread=True)
@@ -63,11 +64,20 @@ def _account(ask: door.Ask, conn: Any, ref: str, **more: Any) -> door.Page:
     return door.page(
         ask, "account.html", a=account, tab=tab, spark=spark, events_14=total, trend=trend,
         active_14=max((d["people"] for d in usage[-14:]), default=0),
-        chart=data.usage_chart(usage), chart_words=data.usage_words(usage),
+        traits=_traits(account["traits"]), chart=data.usage_chart(usage),
+        chart_words=data.usage_words(usage),
         open_tickets=data.open_of(account["tickets"]), open_tasks=data.open_of(account["tasks"]),
         signals=[data.signal_row(s) for s in account["signals"]], measures=data.measures,
         user_options=data.users(conn, ask), counts=data.counts(conn, ask), **values, **more,
     )  # fmt: skip
+
+
+def _traits(found: dict[str, Any]) -> dict[str, Any]:
+    """Traits but for those that the CRM made of its own fields: the page shows these as fields."""
+    return {
+        name: trait for name, trait in found.items()
+        if not (trait["source"] == "crm" and name in _OWN)
+    }  # fmt: skip
 
 
 @get("/accounts/{ref:str}/timeline", sync_to_thread=True)

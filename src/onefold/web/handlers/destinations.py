@@ -37,21 +37,34 @@ def _page(ask: door.Ask, ref: str, secret: str = "") -> door.Page:
             conn, ask.viewer, destination_id=found.id, status=status or None,
             cursor=ask.query.get("cursor") or None,
         )  # fmt: skip
+        names = {a.key: a.name for a in audiences.list_all(conn, ask.viewer)}
         return door.page(
             ask, "destination.html", d=found, url=found.url, secret=secret, status=status,
-            deliveries=[_row(o) for o in page.rows], next=page.next, counts=data.counts(conn, ask),
+            names=names,
+            deliveries=[_row(o, names) for o in page.rows], next=page.next,
+            counts=data.counts(conn, ask),
         )  # fmt: skip
 
 
-def _row(delivery: activation.Delivery) -> dict[str, Any]:
+def _row(delivery: activation.Delivery, names: dict[str, str]) -> dict[str, Any]:
     verb = "Left" if "left" in delivery.type or "exit" in delivery.type else "Entered"
     pretty = msgspec.json.format(msgspec.json.encode(delivery.payload), indent=2).decode()
+    audience = names.get(delivery.audience, delivery.audience)
     return {
         "id": delivery.id, "status": delivery.status, "attempts": delivery.attempts,
-        "answer": delivery.answer, "title": f"{verb} {delivery.audience}",
-        "subject": delivery.entity, "at": delivery.done_at or delivery.created_at,
+        "answer": delivery.answer, "title": f"{verb} {audience}",
+        "who": _who(delivery), "at": delivery.done_at or delivery.created_at,
         "payload_text": pretty,
     }  # fmt: skip
+
+
+def _who(delivery: activation.Delivery) -> dict[str, str]:
+    """Link and name of whom a delivery is about, as it was when it was made."""
+    kind = "people" if delivery.entity.startswith("per_") else "accounts"
+    told = delivery.payload.get("person") or delivery.payload.get("account") or {}
+    traits = told.get("traits") or {}
+    name = told.get("name") or traits.get("name") or traits.get("email") or delivery.entity
+    return {"href": f"/{kind}/{delivery.entity}", "name": str(name)}
 
 
 @post("/destinations/{ref:str}", sync_to_thread=True)

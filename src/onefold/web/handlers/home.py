@@ -14,6 +14,7 @@ from onefold.storage import Connection
 from onefold.web import data, door, render
 
 _ROWS = 20
+_TEAM_ROWS = 6  # a glance: what is not mine must not push what is off the page
 _HITS = 6
 _FOREVER = "public, max-age=31536000, immutable"
 _ACTIONS = (
@@ -72,7 +73,8 @@ def _work(
     mine = {**filters, "owner_id": ask.user_id or "none"}
     total = records.count(conn, ask.viewer, mine)
     asked = mine if total else filters
-    rows = records.find(conn, ask.viewer, asked, sort=sort, limit=_ROWS).rows
+    most = _ROWS if total else _TEAM_ROWS
+    rows = records.find(conn, ask.viewer, asked, sort=sort, limit=most).rows
     named = record.named(conn, ask.viewer, rows)
     return _Part(named, total or records.count(conn, ask.viewer, filters), bool(total))
 
@@ -81,7 +83,8 @@ def _signals(conn: Connection, ask: door.Ask) -> _Part:
     filters = {"status": "open"}
     mine = {**filters, "owner": ask.user_id or "none"}
     total = signals.count(conn, ask.viewer, mine)
-    page = signals.find(conn, ask.viewer, mine if total else filters, limit=_ROWS)
+    most = _ROWS if total else _TEAM_ROWS
+    page = signals.find(conn, ask.viewer, mine if total else filters, limit=most)
     rows = [data.signal_row(s) for s in page.rows]
     return _Part(rows, total or signals.count(conn, ask.viewer, filters), bool(total))
 
