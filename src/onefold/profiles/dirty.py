@@ -14,6 +14,7 @@ VIEW = 1  # the row in lists has to be written again
 GROUPS = 2  # accounts may have changed
 ALL = 4  # every definition has to be looked at
 CRM = 8  # CRM rows that definitions read have changed
+SEEN = 32  # of the row in lists, only when the person was last seen
 WAKE = 16  # a window may have expired: every definition, but nothing else, is looked at again
 
 

@@ -24,6 +24,9 @@ PRIORITY = {
 }
 
 
+OURS = frozenset(("crm", "system"))
+
+
 class LeafFold(msgspec.Struct, frozen=True):
     """How one leaf folds: its id, whether accounts share it, bucket size and property filter.
 
@@ -58,9 +61,7 @@ def fold(state: State, fact: facts.Fact, name_id: int, seen: Sequence[int]) -> b
     For a group call the fact's traits belong to the account and are folded there.
     """
     at = fact.at_ms
-    if state.events == 0:
-        state.first_ms = state.last_ms = at
-    else:
+    if fact.category not in OURS:  # what we did ourselves is no sign of the customer
         state.first_ms = min(state.first_ms, at)
         state.last_ms = max(state.last_ms, at)
     state.events += 1
@@ -69,15 +70,8 @@ def fold(state: State, fact: facts.Fact, name_id: int, seen: Sequence[int]) -> b
         names[name_id] = names.get(name_id, 0) + 1
     else:
         names[0] = names.get(0, 0) + 1
-    for identifier_id in seen:
-        span = state.seen.get(identifier_id)
-        if span is None:
-            if len(state.seen) < limits.identifiers_seen_fragment_max:
-                state.seen[identifier_id] = [at, at]
-        elif at > span[1]:
-            span[1] = at
-        elif at < span[0]:
-            span[0] = at
+    if seen:
+        _carry(state, seen, at)
     state.tail.append(at)
     state.tail.append(fact.pos)
     changed = False
@@ -92,6 +86,19 @@ def fold(state: State, fact: facts.Fact, name_id: int, seen: Sequence[int]) -> b
             group[0] = at
             changed = True
     return changed
+
+
+def _carry(state: State, seen: Sequence[int], at: int) -> None:
+    """Widen the time over which the fragment's facts carried these identifiers."""
+    for identifier_id in seen:
+        span = state.seen.get(identifier_id)
+        if span is None:
+            if len(state.seen) < limits.identifiers_seen_fragment_max:
+                state.seen[identifier_id] = [at, at]
+        elif at > span[1]:
+            span[1] = at
+        elif at < span[0]:
+            span[0] = at
 
 
 def fold_traits(state: State, fact: facts.Fact) -> list[str]:

@@ -107,8 +107,8 @@ def view(states: Sequence[State], names: Mapping[int, str]) -> PersonView:
         traits=traits(states),
         events_total=sum(s.events for s in live),
         by_name=by_name,
-        first_ms=min((s.first_ms for s in live), default=None),
-        last_ms=max((s.last_ms for s in live), default=None),
+        first_ms=min((s.first_ms for s in live if s.was_seen), default=None),
+        last_ms=max((s.last_ms for s in live if s.was_seen), default=None),
         groups=groups(live),
         seen=spans(s.seen for s in live),
     )

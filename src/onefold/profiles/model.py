@@ -23,6 +23,7 @@ class Trait(NamedTuple):
 class State(msgspec.Struct, array_like=True, gc=False):
     """What the facts of one fragment add up to.
 
+    first_ms, last_ms  of the customer's own facts; `was_seen` is False when all are ours
     names    event_name.id → how often
     traits   name → Trait
     groups   account key → [first_ms, last_ms] of facts that put the person in it
@@ -32,8 +33,8 @@ class State(msgspec.Struct, array_like=True, gc=False):
     tail     newest facts, flat: at_ms, pos, at_ms, pos …; older ones are in fact_chunk
     """
 
-    first_ms: int = 0
-    last_ms: int = 0
+    first_ms: int = 1 << 62
+    last_ms: int = -(1 << 62)
     events: int = 0
     names: dict[int, int] = {}
     traits: dict[str, Trait] = {}
@@ -42,6 +43,11 @@ class State(msgspec.Struct, array_like=True, gc=False):
     leaves: dict[int, Buckets] = {}
     shares: dict[int, dict[str, Buckets]] = {}
     tail: list[int] = []
+
+    @property
+    def was_seen(self) -> bool:
+        """Is any of its facts the customer's own, rather than the CRM's or a delivery?"""
+        return self.last_ms >= self.first_ms
 
 
 _encoder = msgspec.msgpack.Encoder()

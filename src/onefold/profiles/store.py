@@ -57,6 +57,11 @@ ON CONFLICT (id) DO UPDATE SET known = excluded.known, name = excluded.name,
   first_seen_ms = excluded.first_seen_ms, last_seen_ms = excluded.last_seen_ms,
   updated_ms = excluded.updated_ms
 """
+SEE_PEOPLE = """
+UPDATE person p SET last_seen_ms = t.last_ms
+FROM unnest(%b::bigint[], %b::bigint[]) AS t (id, last_ms)
+WHERE p.id = t.id AND p.last_seen_ms IS DISTINCT FROM t.last_ms
+"""
 DROP_PEOPLE = "DELETE FROM person WHERE id = ANY(%s)"
 DROP_ACCOUNTS = "DELETE FROM person_account WHERE person_id = ANY(%s)"
 SAVE_ACCOUNTS = """
@@ -125,7 +130,10 @@ def save_states(conn: Connection, states: Mapping[int, model.State]) -> None:
             chunks.append(_seal(fragment_id, state))
     if chunks:
         conn.execute(CHUNKS, _columns(chunks, 5), binary=True)
-    rows = [(i, model.encode(s), s.first_ms, s.last_ms, s.events) for i, s in states.items()]
+    rows = [
+        (i, model.encode(s), *((s.first_ms, s.last_ms) if s.was_seen else (None, None)), s.events)
+        for i, s in states.items()
+    ]
     if rows:
         conn.execute(SAVE, _columns(rows, 5), binary=True)
 
@@ -240,6 +248,12 @@ def save_people(conn: Connection, rows: Sequence[ListRow], gone: Sequence[int]) 
     if gone:
         conn.execute(DROP_PEOPLE, (list(gone),))
         conn.execute(DROP_ACCOUNTS, (list(gone),))
+
+
+def see_people(conn: Connection, last_ms: Mapping[int, int]) -> None:
+    """Write when people were last seen, where that is all that changed in their rows."""
+    if last_ms:
+        conn.execute(SEE_PEOPLE, _columns(sorted(last_ms.items()), 2))
 
 
 def save_accounts(conn: Connection, people: Sequence[int], rows: Sequence[AccountRow]) -> None:

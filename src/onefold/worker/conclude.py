@@ -40,6 +40,7 @@ class Outcome:
         self.due: list[tuple[int, int, int]] = []
         self.undue: dict[int, list[int]] = {dirty.PERSON: [], dirty.ACCOUNT: []}
         self.next = later
+        self.people_seen: dict[int, int] = {}  # person id → last_ms
         self.seen: dict[int, int] = {}  # account id → when one of its people was last seen
 
 
@@ -93,6 +94,7 @@ class Conclude:
         self._accounts(conn, catalog, [m for m in taken if m.kind == dirty.ACCOUNT], out)
         with conn.pipeline():  # PostgreSQL writes while the next statement is made
             profiles.store.save_people(conn, out.rows, out.gone)
+            profiles.store.see_people(conn, out.people_seen)
             if out.grouped:
                 profiles.store.save_accounts(conn, out.grouped, out.accounts)
             crm.touch_accounts(conn, out.seen)
@@ -134,13 +136,24 @@ class Conclude:
             )
             if mark.flags & (dirty.VIEW | dirty.GROUPS | dirty.ALL):
                 values = named.get(mark.entity_id, [])
-                row = self._row(mark.entity_id, own, person, values, out.now_ms)
-                out.rows.append(row)
-                if row.account_id is not None and row.last_seen_ms is not None:
-                    seen = out.seen.get(row.account_id, 0)
-                    out.seen[row.account_id] = max(seen, row.last_seen_ms)
+                out.rows.append(self._row(mark.entity_id, own, person, values, out.now_ms))
+            if mark.flags & (dirty.SEEN | dirty.VIEW | dirty.GROUPS | dirty.ALL):
+                self._see(mark.entity_id, own, person, out)
             self._evaluate(mark, person, subject, wanted[mark.entity_id], catalog, out)
             self._pass_on(mark, person, catalog, out)
+
+    def _see(
+        self, person_id: int, states: Sequence[profiles.State], person: Entity, out: Outcome
+    ) -> None:
+        """When the person, and so the primary account, was last seen; no other field changes."""
+        last_ms = max((s.last_ms for s in states if s.was_seen), default=None)
+        if last_ms is None:
+            return
+        out.people_seen[person_id] = last_ms
+        if person.accounts:
+            account = self.account_ids.get(person.accounts[-1][1])
+            if account is not None:
+                out.seen[account] = max(out.seen.get(account, 0), last_ms)
 
     def _group(
         self,
@@ -233,7 +246,7 @@ class Conclude:
         emails = [v for n, v in values if n == "email"]
         name = display_name(texts)
         email = texts.get("email") or (emails[0] if emails else "")
-        live = [s for s in states if s.events]
+        live = [s for s in states if s.was_seen]
         account = self.account_ids.get(person.accounts[-1][1]) if person.accounts else None
         shown = [v for n, v in values if n != "contact"][: limits.person_identifiers_max]
         return profiles.store.ListRow(

@@ -45,7 +45,7 @@ class Folder:
     def take(self, fact: facts.Fact, fragment: int, person: int, seen: Sequence[int]) -> None:
         """One fact into its fragment, and whom that touches onto the marks."""
         state = self.states[fragment]
-        before = state.last_ms // _SEEN_STEP_MS if state.events else -1
+        before = state.last_ms // _SEEN_STEP_MS if state.was_seen else None
         name_id = self.names.get(fact.name, 0)
         joined = fold.fold(state, fact, name_id, seen)
         if person == 0:
@@ -53,7 +53,7 @@ class Folder:
             return
         flags = dirty.VIEW | dirty.GROUPS if joined else 0
         if state.last_ms // _SEEN_STEP_MS != before:
-            flags |= dirty.VIEW
+            flags |= dirty.VIEW if before is None else dirty.SEEN
         definitions: set[int] = set()
         if fact.traits and fact.kind != "group":
             names = fold.fold_traits(state, fact)
