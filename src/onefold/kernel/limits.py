@@ -43,7 +43,7 @@ postgres_wait_told_s = 5  # between two log lines while a server recovers
 log_row_items_max = 65_536  # a position is seq << 16 | item
 
 # worker
-batch_events_max = 8_000  # facts of one micro-batch (whole log rows, at least one)
+batch_events_max = 16_000  # facts of one micro-batch (whole log rows, at least one)
 batch_bytes_max = 16_000_000
 states_cached_max = 120_000  # decoded fragment states in memory
 identifiers_cached_max = 400_000

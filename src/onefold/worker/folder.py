@@ -64,7 +64,7 @@ class Folder:
             definitions |= leaf.definitions
             if leaf.shared:
                 start_ms = bucket * (leaf.size_ms or 1)
-                self.pending.note(person, fact.account, leaf.id, bucket, start_ms)
+                self.pending.note((person, fact.account, leaf.id, bucket, start_ms))
         if fact.account and fact.kind == "group":
             self._fold_group(fact, fact.account)
         elif fact.kind == "track":

@@ -7,7 +7,7 @@ account's sums are dropped whenever who belongs to it may have changed, and ever
 after a failed transaction.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from onefold.profiles import merge
 from onefold.profiles.model import Buckets
@@ -58,28 +58,21 @@ class Pending:
     """
 
     def __init__(self) -> None:
-        self._named: list[tuple[str, int, int]] = []
-        self._by_person: dict[int, list[tuple[int, int, int]]] = {}
+        self._notes: list[tuple[int, str | None, int, int, int]] = []
+        self.note = self._notes.append  # (person, account named, leaf id, bucket, its start in ms)
 
-    def note(self, person: int, account: str | None, leaf_id: int, bucket: int, at_ms: int) -> None:
-        """A fact of a person in a bucket of a leaf; `at_ms` is the bucket's start."""
-        if account:
-            self._named.append((account, leaf_id, bucket))
-        else:
-            self._by_person.setdefault(person, []).append((leaf_id, bucket, at_ms))
-
-    def people(self) -> Sequence[int]:
+    def people(self) -> list[int]:
         """Those whose accounts have to be known."""
-        return list(self._by_person)
+        return list({person for person, account, *_ in self._notes if not account})
 
     def settle(self, rollups: Rollups, joined: Mapping[int, merge.Memberships]) -> None:
         """Move the sums on."""
-        for account, leaf_id, bucket in self._named:
-            rollups.add(account, leaf_id, bucket)
-        for person, notes in self._by_person.items():
-            accounts = joined[person]
-            if not accounts:
-                continue
-            only = accounts[0][1] if len(accounts) == 1 else None
-            for leaf_id, bucket, at_ms in notes:
-                rollups.add(only or merge.account_at(accounts, at_ms) or "", leaf_id, bucket)
+        for person, named, leaf_id, bucket, start_ms in self._notes:
+            account = named
+            if not account:
+                accounts = joined[person]
+                if not accounts:
+                    continue
+                only = len(accounts) == 1
+                account = accounts[0][1] if only else merge.account_at(accounts, start_ms)
+            rollups.add(account or "", leaf_id, bucket)
