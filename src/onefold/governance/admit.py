@@ -10,6 +10,7 @@ Time: `at = received − (sentAt − timestamp)` when the sender's clock is more
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -189,11 +190,16 @@ def _identifiers(
 def _add(out: list[facts.Identifier], namespace: str, value: str, field: str) -> None:
     if len(value) > limits.string_identifier_chars_max:
         raise _too_long(field, limits.string_identifier_chars_max)
+    identifier = _identifier(namespace, value)
+    if identifier is not None and identifier not in out:
+        out.append(identifier)
+
+
+@lru_cache(maxsize=200_000)
+def _identifier(namespace: str, value: str) -> facts.Identifier | None:
+    """The identifier in its normal form, or None when the value is blocked."""
     clean = identifiers.normalise(namespace, value)
-    if clean is not None:
-        identifier = facts.Identifier(namespace, clean)
-        if identifier not in out:
-            out.append(identifier)
+    return None if clean is None else facts.Identifier(namespace, clean)
 
 
 def _envelope_context(envelope: log.Envelope) -> items.Context | None:

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from functools import lru_cache
 
 _BLOCKED = frozenset(
     (
@@ -14,7 +13,6 @@ _BLOCKED = frozenset(
 _ZEROES = re.compile(r"[0\-\s]+")
 
 
-@lru_cache(maxsize=200_000)
 def normalise(namespace: str, value: str) -> str | None:
     """The normal form of a value, or None when it is blocked and must not identify anybody.
 

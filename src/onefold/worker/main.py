@@ -17,7 +17,7 @@ from onefold.worker import sweep
 
 _RETRY_S = 0.5
 # States and identifiers live long and make no circles; collecting often costs half of resolving.
-_GC_THRESHOLDS = (50_000, 50, 1_000)
+_GC_THRESHOLDS = (1_000_000, 100, 1_000)
 
 logger = structlog.get_logger("onefold.worker")
 
