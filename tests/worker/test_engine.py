@@ -66,6 +66,17 @@ def test_a_window_expires_without_an_event(bench: Bench) -> None:
     assert bench.audiences_of("user_id", "u1") == []
 
 
+def test_joining_an_account_does_not_keep_a_window_from_expiring(bench: Bench) -> None:
+    bench.audience("exporters", EXPORTS)
+    bench.send(track("u1", "Report Exported"), track("u1", "Report Exported"))
+    bench.settle()
+    bench.send(group("u1", "acme"))
+    bench.settle()
+    assert bench.audiences_of("user_id", "u1") == ["exporters"]
+    bench.wait(8 * clock.DAY_MS)
+    assert bench.audiences_of("user_id", "u1") == []
+
+
 def test_a_new_audience_counts_what_was_there_before_it(bench: Bench) -> None:
     for n in range(30):
         bench.send(track(f"u{n % 3}", "Report Exported"), track("u9", "Signed In"))

@@ -16,6 +16,7 @@ ALL = 4  # every definition has to be looked at
 CRM = 8  # CRM rows that definitions read have changed
 SEEN = 32  # of the row in lists, only when the person was last seen
 WAKE = 16  # a window may have expired: every definition, but nothing else, is looked at again
+SHOWN = VIEW | GROUPS | ALL  # any of them: the row in lists is written whole
 
 
 class Mark(msgspec.Struct, array_like=True, gc=False):

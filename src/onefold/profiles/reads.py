@@ -3,8 +3,6 @@
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 
-import msgspec
-
 from onefold import governance, log
 from onefold.kernel import facts, limits
 from onefold.kernel.viewer import Viewer
@@ -140,21 +138,18 @@ def _read(conn: Connection, page: Iterable[Cursor]) -> list[model.TimelineFact]:
 
 def timeline_fact(fact: facts.Fact) -> model.TimelineFact:
     """A fact as a timeline shows it."""
-    return msgspec.convert(
-        {
-            "pos": fact.pos,
-            "at_ms": fact.at_ms,
-            "received_ms": fact.received_ms,
-            "kind": fact.kind,
-            "name": fact.name,
-            "source_id": fact.source_id,
-            "category": fact.category,
-            "account": fact.account,
-            "home": str(fact.home),
-            "traits": fact.traits,
-            "properties": fact.properties,
-        },
-        model.TimelineFact,
+    return model.TimelineFact(
+        pos=fact.pos,
+        at_ms=fact.at_ms,
+        received_ms=fact.received_ms,
+        kind=fact.kind,
+        name=fact.name,
+        source_id=fact.source_id,
+        category=fact.category,
+        account=fact.account,
+        home=str(fact.home),
+        traits=fact.traits,
+        properties=fact.properties,
     )
 
 

@@ -37,7 +37,6 @@ ADD_NAMES = "INSERT INTO event_name (id, name) SELECT * FROM unnest(%b::int[], %
 PUT_DIRTY = "INSERT INTO dirty (body) VALUES (%s)"
 READ_DIRTY = "SELECT id, body FROM dirty ORDER BY id LIMIT %s"
 DROP_DIRTY = "DELETE FROM dirty WHERE id = ANY(%s)"
-DIRTY_LEFT = "SELECT EXISTS (SELECT FROM dirty)"
 DUE = "SELECT kind, entity_id FROM due WHERE at_ms <= %s ORDER BY at_ms LIMIT %s"
 DUE_OF = "SELECT entity_id, at_ms FROM due WHERE kind = %s AND entity_id = ANY(%s)"
 SET_DUE = """
@@ -213,12 +212,6 @@ def drop_marks(conn: Connection, row_ids: Sequence[int]) -> None:
     conn.execute(DROP_DIRTY, (list(row_ids),))
 
 
-def marks_left(conn: Connection) -> bool:
-    """Is anything waiting to be concluded?"""
-    row = conn.execute(DIRTY_LEFT).fetchone()
-    return bool(row and row[0])
-
-
 def due(conn: Connection, now_ms: int, rows_max: int) -> list[tuple[int, int]]:
     """(kind, id) of entities whose answers may change about now."""
     return [(kind, i) for kind, i in conn.execute(DUE, (now_ms, rows_max))]
@@ -250,7 +243,7 @@ def save_people(conn: Connection, rows: Sequence[ListRow], gone: Sequence[int]) 
         conn.execute(DROP_ACCOUNTS, (list(gone),))
 
 
-def see_people(conn: Connection, last_ms: Mapping[int, int]) -> None:
+def see_people(conn: Connection, last_ms: Mapping[int, int | None]) -> None:
     """Write when people were last seen, where that is all that changed in their rows."""
     if last_ms:
         conn.execute(SEE_PEOPLE, _columns(sorted(last_ms.items()), 2))

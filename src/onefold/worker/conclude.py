@@ -40,7 +40,7 @@ class Outcome:
         self.due: list[tuple[int, int, int]] = []
         self.undue: dict[int, list[int]] = {dirty.PERSON: [], dirty.ACCOUNT: []}
         self.next = later
-        self.people_seen: dict[int, int] = {}  # person id → last_ms
+        self.people_seen: dict[int, int | None] = {}  # person id → last_ms, nothing else changed
         self.seen: dict[int, int] = {}  # account id → when one of its people was last seen
 
 
@@ -115,10 +115,10 @@ class Conclude:
             return
         people = self.cache.load_people(conn, [m.entity_id for m in marks])
         states = self.cache.load_states(conn, {f for p in people.values() for f in p.fragments})
-        wanted = {m.entity_id: _wanted(m, catalog, catalog.people) for m in marks}
         grouped = [m for m in marks if m.flags & (dirty.GROUPS | dirty.ALL)]
         if grouped:
             self._group(conn, grouped, people, states, out)
+        wanted = {m.entity_id: _wanted(m, catalog, catalog.people) for m in marks}
         tickets = self._tickets(conn, catalog, wanted, people)
         accounts = self._account_states(conn, catalog, people)
         named = self._identifiers(conn, marks)
@@ -134,26 +134,26 @@ class Conclude:
                 [accounts[key] for _, key in person.accounts if key in accounts],
                 tickets.get(mark.entity_id, ()),
             )
-            if mark.flags & (dirty.VIEW | dirty.GROUPS | dirty.ALL):
+            if mark.flags & dirty.SHOWN:
                 values = named.get(mark.entity_id, [])
-                out.rows.append(self._row(mark.entity_id, own, person, values, out.now_ms))
-            if mark.flags & (dirty.SEEN | dirty.VIEW | dirty.GROUPS | dirty.ALL):
-                self._see(mark.entity_id, own, person, out)
+                row = self._row(mark.entity_id, own, person, values, out.now_ms)
+                out.rows.append(row)
+                self._see(row.last_seen_ms, person, out)
+            elif mark.flags & dirty.SEEN:
+                last_ms = out.people_seen[mark.entity_id] = _last_ms(own)
+                self._see(last_ms, person, out)
             self._evaluate(mark, person, subject, wanted[mark.entity_id], catalog, out)
             self._pass_on(mark, person, catalog, out)
 
-    def _see(
-        self, person_id: int, states: Sequence[profiles.State], person: Entity, out: Outcome
-    ) -> None:
-        """When the person, and so the primary account, was last seen; no other field changes."""
-        last_ms = max((s.last_ms for s in states if s.was_seen), default=None)
-        if last_ms is None:
-            return
-        out.people_seen[person_id] = last_ms
-        if person.accounts:
-            account = self.account_ids.get(person.accounts[-1][1])
-            if account is not None:
-                out.seen[account] = max(out.seen.get(account, 0), last_ms)
+    def _see(self, last_ms: int | None, person: Entity, out: Outcome) -> None:
+        """With the person its primary account was seen."""
+        account = self._primary(person)
+        if account is not None and last_ms is not None:
+            out.seen[account] = max(out.seen.get(account, 0), last_ms)
+
+    def _primary(self, person: Entity) -> int | None:
+        """The account joined last, if it is known by id."""
+        return self.account_ids.get(person.accounts[-1][1]) if person.accounts else None
 
     def _group(
         self,
@@ -180,12 +180,17 @@ class Conclude:
                         is_primary=n == len(joined) - 1,
                     )
                 )
-            self.cache.rollups.drop(key for _, key in {*joined, *person.accounts})
-            for _, key in {*joined, *person.accounts}:
-                self._know_accounts(conn, [key])
-                out.next.add(dirty.ACCOUNT, self.account_ids[key], dirty.GROUPS | dirty.ALL)
+            touched = sorted({key for _, key in (*joined, *person.accounts)})
+            self.cache.rollups.drop(touched)
+            self._mark_accounts(conn, touched, out)
             mark.flags |= dirty.ALL if tuple(joined) != person.accounts else 0
             person.accounts = tuple(joined)
+
+    def _mark_accounts(self, conn: Connection, keys: Sequence[str], out: Outcome) -> None:
+        """Who belongs to these accounts may have changed: look at all of them again."""
+        self._know_accounts(conn, keys)
+        for key in keys:
+            out.next.add(dirty.ACCOUNT, self.account_ids[key], dirty.GROUPS | dirty.ALL)
 
     def _know_accounts(self, conn: Connection, keys: Sequence[str]) -> None:
         missing = [k for k in keys if k not in self.account_ids]
@@ -230,7 +235,7 @@ class Conclude:
     def _identifiers(
         self, conn: Connection, marks: Sequence[dirty.Mark]
     ) -> dict[int, list[tuple[str, str]]]:
-        shown = [m.entity_id for m in marks if m.flags & (dirty.VIEW | dirty.GROUPS | dirty.ALL)]
+        shown = [m.entity_id for m in marks if m.flags & dirty.SHOWN]
         return identity.values_of(conn, SYSTEM, shown) if shown else {}
 
     def _row(
@@ -246,8 +251,6 @@ class Conclude:
         emails = [v for n, v in values if n == "email"]
         name = display_name(texts)
         email = texts.get("email") or (emails[0] if emails else "")
-        live = [s for s in states if s.was_seen]
-        account = self.account_ids.get(person.accounts[-1][1]) if person.accounts else None
         shown = [v for n, v in values if n != "contact"][: limits.person_identifiers_max]
         return profiles.store.ListRow(
             id=person_id,
@@ -256,10 +259,10 @@ class Conclude:
             name_sort=fold_name(name or email or (shown[0] if shown else "")),
             email=email,
             title=texts.get("title") or texts.get("jobtitle") or "",
-            account_id=account,
+            account_id=self._primary(person),
             identifiers=" ".join(shown).lower()[:4000],
-            first_seen_ms=min((s.first_ms for s in live), default=None),
-            last_seen_ms=max((s.last_ms for s in live), default=None),
+            first_seen_ms=min((s.first_ms for s in states if s.was_seen), default=None),
+            last_seen_ms=_last_ms(states),
             updated_ms=now_ms,
         )
 
@@ -273,9 +276,7 @@ class Conclude:
             self._change(audience_id, dirty.PERSON, person_id, False, person, subject, why, out)
         out.gone.append(person_id)
         out.undue[dirty.PERSON].append(person_id)
-        for _, key in person.accounts:
-            self._know_accounts(conn, [key])
-            out.next.add(dirty.ACCOUNT, self.account_ids[key], dirty.GROUPS | dirty.ALL)
+        self._mark_accounts(conn, [key for _, key in person.accounts], out)
         self.cache.entities.drop([(dirty.PERSON, person_id)])
 
     def _pass_on(self, mark: dirty.Mark, person: Entity, catalog: Catalog, out: Outcome) -> None:
@@ -451,6 +452,10 @@ def _outgoing(
         identifiers=[{"namespace": n, "value": v} for n, v in values],
         traits={n: t.value for n, t in merge.traits(states).items()},
     )
+
+
+def _last_ms(states: Sequence[profiles.State]) -> int | None:
+    return max((s.last_ms for s in states if s.was_seen), default=None)
 
 
 def display_name(traits: Mapping[str, str]) -> str:
