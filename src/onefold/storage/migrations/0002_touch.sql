@@ -1,0 +1,2 @@
+-- First and last touch, and what the collector adds.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Webhook sources.
+SELECT 1;

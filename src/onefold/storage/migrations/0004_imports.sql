@@ -1,0 +1,2 @@
+-- Background jobs, imports and pulls.
+SELECT 1;

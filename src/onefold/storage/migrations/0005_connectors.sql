@@ -1,0 +1,2 @@
+-- Connectors.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- The ledger in full, and replay.
+SELECT 1;

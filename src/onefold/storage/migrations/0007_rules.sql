@@ -1,0 +1,2 @@
+-- Tracking plans and transformations.
+SELECT 1;

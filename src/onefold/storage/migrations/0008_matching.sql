@@ -1,0 +1,2 @@
+-- Probabilistic matching.
+SELECT 1;
