@@ -66,6 +66,18 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
     raw: bytes
 
 
+class Filtered(msgspec.Struct, frozen=True, gc=False):
+    """An item that a rule of its source keeps out, on purpose: counted, and kept in the log only.
+
+    rule  which one, as people find it: `transformation: step 2`, `plan product: unplanned event`
+    """
+
+    pos: int
+    source_id: int
+    received_ms: int
+    rule: str
+
+
 def position(seq: int, index: int) -> int:
     """The place of item `index` of log row `seq`."""
     return seq << POSITION_BITS | index
