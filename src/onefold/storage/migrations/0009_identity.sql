@@ -1,0 +1,2 @@
+-- Namespaces as data, decisions, history and review of identity.
+SELECT 1;
