@@ -1,7 +1,5 @@
 """What a list may be asked: filters, words, order, cursor. Pure: it makes a `store.Query`."""
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -9,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from onefold.crm import fields, store
-from onefold.kernel import errors, ids, limits
+from onefold.kernel import cursors, errors, ids, limits
 from onefold.storage import fold_name
 
 _WRONG_CURSOR = errors.Fault(
@@ -94,25 +92,22 @@ def next_cursor(sort: str, row: Mapping[str, Any]) -> str:
     value = row["sort_value"]
     if isinstance(value, datetime):
         value = value.isoformat()
-    packed = msgspec.json.encode([sort, value, row["id"]])
-    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+    return cursors.pack([sort, value, row["id"]])
 
 
 def _after(cursor: str, sort: str) -> tuple[Any, int] | None:
-    try:
-        packed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        of, value, row_id = msgspec.json.decode(packed, type=tuple[str, str | int, int])
-        if of != sort or not 0 < row_id < 2**63:
-            return None
-        if sort.removeprefix("-") in ("updated", "due"):
+    found = cursors.unpack(cursor, tuple[str, str | int, int])
+    if found is None:
+        return None
+    of, value, row_id = found
+    if of != sort or row_id <= 0:
+        return None
+    if sort.removeprefix("-") in ("updated", "due"):
+        try:
             return datetime.fromisoformat(str(value)), row_id
-    except (binascii.Error, ValueError, msgspec.MsgspecError):
-        return None
-    if isinstance(value, str) != (sort.removeprefix("-") == "name"):
-        return None
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        return None
-    return None if isinstance(value, str) and "\0" in value else (value, row_id)
+        except ValueError:
+            return None
+    return (value, row_id) if isinstance(value, str) == (sort.removeprefix("-") == "name") else None
 
 
 def _test(asked: Filter, value: Any) -> tuple[str, str, Any]:

@@ -4,13 +4,11 @@ A cursor names the order it was made in, so that one from another order is refus
 answered with a page that makes no sense.
 """
 
-import base64
-import binascii
 from typing import Any
 
 import msgspec
 
-from onefold.kernel import errors, limits
+from onefold.kernel import cursors, errors, limits
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -35,21 +33,15 @@ class After(msgspec.Struct, frozen=True, array_like=True):
 
 def encode(order: Order, value: Any, row_id: int) -> str:
     """The cursor of the page after this row."""
-    raw = msgspec.json.encode(After(order.name, value, row_id))
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return cursors.pack(After(order.name, value, row_id))
 
 
 def decode(cursor: str | None, order: Order) -> After | None:
     """Where a page starts; None for the first. Raises `Invalid` for a cursor not of this order."""
     if cursor is None:
         return None
-    try:
-        raw = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
-        after = msgspec.json.decode(raw, type=After)
-    except (binascii.Error, msgspec.MsgspecError, ValueError):
-        after = None
-    wrong_value = after is not None and isinstance(after.value, str) and "\0" in after.value
-    if after is None or after.order != order.name or wrong_value or abs(after.id) >= 2**63:
+    after = cursors.unpack(cursor, After)
+    if after is None or after.order != order.name:
         raise errors.Invalid(
             errors.Fault(
                 "cursor",
