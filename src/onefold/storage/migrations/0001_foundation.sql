@@ -91,6 +91,7 @@ CREATE TABLE login (
   PRIMARY KEY (device_id, at_ms, who_id)
 );
 
+CREATE SEQUENCE person_id_seq;
 CREATE TABLE person (
   id             bigint PRIMARY KEY,
   known          boolean NOT NULL DEFAULT false,
