@@ -88,7 +88,10 @@ def test_sources_show_their_write_key_to_admins_only(door: Door) -> None:
     path = f"/api/sources/{made['id']}"
     assert door.ok("PATCH", path, {"enabled": False})["enabled"] is False
     assert door.ok("POST", f"{path}/backfill", {"on": True})["backfill"] is True
-    assert door.ok("GET", f"{path}/ledger") == {"items": [], "total": 0, "next": None}
+    ledger = door.ok("GET", f"{path}/ledger")
+    assert (ledger["items"], ledger["total"], ledger["next"]) == ([], 0, None)
+    assert ledger["reconciles"] is True
+    assert ledger["totals"]["accepted"] == 0
     assert door("GET", "/api/sources/src_9/ledger").status_code == 404
     assert door("GET", "/api/sources/con_1/ledger").status_code == 404
     assert door.faults("GET", f"{path}/ledger?hours=0") == ["hours"]

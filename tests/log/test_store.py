@@ -73,8 +73,8 @@ def test_without_the_lock_a_reader_does_miss_a_row(database: str) -> None:
         storage.connect(database) as second,
         storage.connect(database, autocommit=True) as reader,
     ):
-        (held,) = insert_without_lock(first)
-        (overtaking,) = insert_without_lock(second)
+        (held,) = insert_without_lock(first, 1)
+        (overtaking,) = insert_without_lock(second, 2)
         second.commit()
         assert held < overtaking
         last = log.read(reader, 0)[-1].seq
@@ -84,9 +84,12 @@ def test_without_the_lock_a_reader_does_miss_a_row(database: str) -> None:
         assert [r.seq for r in log.read(reader, 0)] == [held, overtaking]
 
 
-def insert_without_lock(conn: storage.Connection) -> list[int]:
-    one = row({})
-    values = ([one.source_id], [one.category], [one.received_ms], [one.items], [one.body])
+def insert_without_lock(conn: storage.Connection, source_id: int) -> list[int]:
+    one = row({}, source_id=source_id)  # of different sources: their counts have rows of their own
+    values = {
+        "sources": [one.source_id], "categories": [one.category], "received": [one.received_ms],
+        "items": [one.items], "bodies": [one.body],
+    }  # fmt: skip
     return [seq for (seq,) in conn.execute(store.INSERT, values, binary=True)]
 
 

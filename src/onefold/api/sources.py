@@ -31,6 +31,7 @@ class Source(msgspec.Struct, frozen=True):
     backfill: bool
     created_by: str
     created_at: str
+    test: bool
 
 
 class NewSource(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,6 +39,7 @@ class NewSource(msgspec.Struct, forbid_unknown_fields=True):
 
     name: str
     category: str = "product"
+    test: bool = False
 
 
 class SourceChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,14 +54,40 @@ class Backfill(msgspec.Struct, forbid_unknown_fields=True):
     on: bool
 
 
-class LedgerHour(msgspec.Struct, frozen=True):
-    """What became of a source's items in one hour."""
+class LedgerSums(msgspec.Struct, frozen=True):
+    """What became of items.
 
-    hour: str
+    `received` (read by the worker) = `processed` + `duplicate` + `refused` + `filtered`;
+    `accepted` (durable in the log) = `received` + `waiting`. `turned_away` counts requests.
+    """
+
     received: int
     processed: int
     duplicate: int
     refused: int
+    filtered: int
+    accepted: int
+    waiting: int
+    refused_for: dict[str, int]
+    filtered_by: dict[str, int]
+    turned_away: dict[str, int]
+
+
+class LedgerHour(LedgerSums, frozen=True):
+    """What became of a source's items in one hour."""
+
+    hour: str
+    reconciles: bool
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """The hours, newest first, and all of them together."""
+
+    items: list[LedgerHour]
+    totals: LedgerSums
+    reconciles: bool
+    total: int | None = None
+    next: str | None = None
 
 
 class RefusedItem(msgspec.Struct, frozen=True):
@@ -87,7 +115,8 @@ def list_sources(call: Call) -> Listed[Source]:
 def create_source(call: Call, data: JSONBody[NewSource]) -> Source:
     """Create a source; its write key is in the answer."""
     with call.open() as conn:
-        return _shown(sources.create(conn, call.viewer, data.name, data.category))
+        made = sources.create(conn, call.viewer, data.name, data.category, test=data.test)
+        return _shown(made)
 
 
 @patch("/sources/{source_id:str}", opt=door.ADMIN, sync_to_thread=True)
@@ -109,7 +138,7 @@ def set_backfill(call: Call, source_id: FromPath[str], data: JSONBody[Backfill])
 @get("/sources/{source_id:str}/ledger", opt=door.READER, sync_to_thread=True)
 def get_ledger(
     call: Call, source_id: FromPath[str], hours: FromQuery[int] = _HOURS_DEFAULT
-) -> Listed[LedgerHour]:
+) -> Ledger:
     """What became of a source's items, hour by hour, newest first."""
     if not 1 <= hours <= _HOURS_MAX:
         raise errors.Invalid(errors.Fault("hours", f"is {hours}.", f"Use 1 to {_HOURS_MAX}."))
@@ -119,10 +148,15 @@ def get_ledger(
         sources.get(conn, call.viewer, number)
         found = sources.ledger(conn, call.viewer, number, since_ms, _HOURS_MAX)
     items = [
-        LedgerHour(clock.iso(h.hour_ms) or "", h.received, h.processed, h.duplicate, h.refused)
+        LedgerHour(**_sums(h), hour=clock.iso(h.hour_ms) or "", reconciles=h.reconciles)
         for h in found
     ]
-    return Listed(items, len(items))
+    whole = sources.totals(found)
+    return Ledger(items, LedgerSums(**_sums(whole)), all(h.reconciles for h in found), len(items))
+
+
+def _sums(hour: sources.LedgerHour) -> dict[str, Any]:
+    return {name: getattr(hour, name) for name in LedgerSums.__struct_fields__}
 
 
 @get("/sources/{source_id:str}/refused", opt=door.READER, sync_to_thread=True)
@@ -160,6 +194,7 @@ def _shown(source: sources.Source) -> Source:
         backfill=source.backfill,
         created_by=source.created_by,
         created_at=clock.iso(clock.from_datetime(source.created_at)) or "",
+        test=source.test,
     )
 
 

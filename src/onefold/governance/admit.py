@@ -29,7 +29,7 @@ _OURS = frozenset(("crm", "system"))
 _NONE: dict[str, Any] = {}
 
 
-def admit(row: log.Row) -> Iterator[facts.Fact | facts.Refusal]:
+def admit(row: log.Row) -> Iterator[facts.Admitted]:
     """Every item of the row, in order, as a fact or as a refusal with its reason."""
     envelope = log.unpack(row.body)
     shared = _envelope_context(envelope)
@@ -39,9 +39,7 @@ def admit(row: log.Row) -> Iterator[facts.Fact | facts.Refusal]:
         yield _admit(row, base | index, bytes(raw), envelope.type, shared, sent)
 
 
-def admit_at(
-    row: log.Row, envelope: log.Envelope, pos: int, raw: bytes
-) -> facts.Fact | facts.Refusal:
+def admit_at(row: log.Row, envelope: log.Envelope, pos: int, raw: bytes) -> facts.Admitted:
     """One item of a row that was fetched by position."""
     return _admit(
         row, pos, raw, envelope.type, _envelope_context(envelope), _envelope_sent(envelope)

@@ -78,6 +78,9 @@ class Filtered(msgspec.Struct, frozen=True, gc=False):
     rule: str
 
 
+Admitted = Fact | Refusal | Filtered
+
+
 def position(seq: int, index: int) -> int:
     """The place of item `index` of log row `seq`."""
     return seq << POSITION_BITS | index

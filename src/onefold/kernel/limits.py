@@ -31,6 +31,7 @@ write_key_lookups_max = 200  # under way at once; beyond it senders get 503
 # sources
 sources_max = 1_000
 source_name_chars_max = 100
+ledger_rule_chars_max = 200  # of a rule's name in the ledger
 
 # storage: the embedded PostgreSQL
 postgres_connect_s = 5  # for one attempt to connect

@@ -10,10 +10,21 @@ from onefold.log import model
 from onefold.storage import Connection, locks
 
 LOCK = "SELECT pg_advisory_xact_lock(%s)"
+# `accepted` is the ledger's other side: counted here, in the append's own transaction, it says what
+# the worker has to account for. The lock that is held keeps its rows from being contended.
 INSERT = """
+WITH counted AS (
+  INSERT INTO accepted (source_id, hour_ms, items)
+  SELECT source_id, received_ms / 3600000 * 3600000, sum(items)
+  FROM unnest(%(sources)b::int[], %(received)b::bigint[], %(items)b::int[])
+    AS t (source_id, received_ms, items)
+  GROUP BY 1, 2 ORDER BY 1, 2
+  ON CONFLICT (source_id, hour_ms) DO UPDATE SET items = accepted.items + excluded.items
+)
 INSERT INTO log (seq, source_id, category, received_ms, items, body)
 SELECT nextval('log_seq'), source_id, category, received_ms, items, body
-FROM unnest(%b::int[], %b::text[], %b::bigint[], %b::int[], %b::bytea[])
+FROM unnest(%(sources)b::int[], %(categories)b::text[], %(received)b::bigint[],
+  %(items)b::int[], %(bodies)b::bytea[])
   AS t (source_id, category, received_ms, items, body)
 RETURNING seq
 """
@@ -54,13 +65,13 @@ def append(conn: Connection, rows: Sequence[model.Row]) -> list[int]:
         conn.execute(LOCK, (locks.APPEND,))
         cursor = conn.execute(
             INSERT,
-            (
-                [r.source_id for r in rows],
-                [r.category for r in rows],
-                [r.received_ms for r in rows],
-                [r.items for r in rows],
-                [r.body for r in rows],
-            ),
+            {
+                "sources": [r.source_id for r in rows],
+                "categories": [r.category for r in rows],
+                "received": [r.received_ms for r in rows],
+                "items": [r.items for r in rows],
+                "bodies": [r.body for r in rows],
+            },
             binary=True,
         )
     return [seq for (seq,) in cursor]

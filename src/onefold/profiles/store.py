@@ -71,12 +71,18 @@ MEMBERS = "SELECT account_id, person_id FROM person_account WHERE account_id = A
 PEOPLE_AFTER = "SELECT id FROM person WHERE id > %s ORDER BY id LIMIT %s"
 ACCOUNTS_ALL = "SELECT id FROM account"
 SAVE_LEDGER = """
-INSERT INTO ledger (source_id, hour_ms, received, processed, duplicate, refused)
+INSERT INTO ledger (source_id, hour_ms, received, processed, duplicate, refused, filtered)
 SELECT * FROM unnest(%b::int[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[],
-  %b::bigint[])
+  %b::bigint[], %b::bigint[])
 ON CONFLICT (source_id, hour_ms) DO UPDATE SET received = ledger.received + excluded.received,
   processed = ledger.processed + excluded.processed,
-  duplicate = ledger.duplicate + excluded.duplicate, refused = ledger.refused + excluded.refused
+  duplicate = ledger.duplicate + excluded.duplicate, refused = ledger.refused + excluded.refused,
+  filtered = ledger.filtered + excluded.filtered
+"""
+SAVE_REASONS = """
+INSERT INTO ledger_reason (source_id, hour_ms, outcome, reason, n)
+SELECT * FROM unnest(%b::int[], %b::bigint[], %b::text[], %b::text[], %b::bigint[])
+ON CONFLICT (source_id, hour_ms, outcome, reason) DO UPDATE SET n = ledger_reason.n + excluded.n
 """
 SAVE_REFUSED = """
 INSERT INTO refused (pos, source_id, received_ms, code, field, problem, remedy, raw)
@@ -275,10 +281,17 @@ def accounts_all(conn: Connection) -> list[int]:
 
 
 def add_ledger(conn: Connection, rows: Mapping[tuple[int, int], Sequence[int]]) -> None:
-    """(source, hour_ms) → received, processed, duplicate, refused: added to what is there."""
+    """(source, hour_ms) → received, processed, duplicate, refused, filtered: added to it."""
     if rows:
         flat = [(*key, *counts) for key, counts in sorted(rows.items())]
-        conn.execute(SAVE_LEDGER, _columns(flat, 6))
+        conn.execute(SAVE_LEDGER, _columns(flat, 7))
+
+
+def add_reasons(conn: Connection, rows: Mapping[tuple[int, int, str, str], int]) -> None:
+    """(source, hour_ms, outcome, reason) → how many more of them."""
+    if rows:
+        flat = [(*key, n) for key, n in sorted(rows.items())]
+        conn.execute(SAVE_REASONS, _columns(flat, 5))
 
 
 def save_refused(conn: Connection, refusals: Sequence[facts.Refusal]) -> None:

@@ -15,11 +15,12 @@ from onefold.sources.store import (
     refused,
     set_backfill,
     set_enabled,
+    totals,
 )
 
 list = list_all  # noqa: A001 - `sources.list(...)` reads best at the caller
 
 __all__ = [
     "CATEGORIES", "LedgerHour", "Source", "backfilling", "by_write_key", "create", "get",
-    "ledger", "list", "list_all", "refused", "set_backfill", "set_enabled", "slug",
+    "ledger", "list", "list_all", "refused", "set_backfill", "set_enabled", "slug", "totals",
 ]  # fmt: skip

@@ -1,5 +1,7 @@
 """The sources' only SQL. Refusals and the ledger are written by the worker and read here."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -14,12 +16,12 @@ _WRITE_KEY_BYTES = 18
 
 # Held while a source is made, so that the limit on their number holds.
 
-_COLUMNS = "id, key, name, category, write_key, enabled, backfill, created_by, created_at"
+_COLUMNS = "id, key, name, category, write_key, enabled, backfill, created_by, created_at, test"
 LOCK = "SELECT pg_advisory_xact_lock(%s)"
 COUNT = "SELECT count(*) FROM source"
 INSERT = f"""
-INSERT INTO source (key, name, category, write_key, created_by)
-VALUES (%(key)s, %(name)s, %(category)s, %(write_key)s, %(created_by)s)
+INSERT INTO source (key, name, category, write_key, created_by, test)
+VALUES (%(key)s, %(name)s, %(category)s, %(write_key)s, %(created_by)s, %(test)s)
 ON CONFLICT (key) DO NOTHING RETURNING {_COLUMNS}
 """
 GET = f"SELECT {_COLUMNS} FROM source WHERE id = %s"
@@ -31,16 +33,45 @@ REFUSED = """
 SELECT pos, source_id, received_ms, code, field, problem, remedy, raw FROM refused
 WHERE source_id = %s AND pos < %s ORDER BY pos DESC LIMIT %s
 """
+# One statement, so that all of it is of one moment: a batch moves items from waiting to the rest.
 LEDGER = """
-SELECT hour_ms, received, processed, duplicate, refused FROM ledger
-WHERE source_id = %s AND hour_ms >= %s ORDER BY hour_ms DESC LIMIT %s
+WITH waiting AS (
+  SELECT received_ms / 3600000 * 3600000 AS hour_ms, sum(items) AS items
+  FROM log
+  WHERE seq > coalesce((SELECT seq FROM checkpoint WHERE name = 'worker'), 0)
+    AND source_id = %(source)s
+  GROUP BY 1
+), hours AS (
+  SELECT hour_ms FROM accepted WHERE source_id = %(source)s AND hour_ms >= %(since)s
+  UNION SELECT hour_ms FROM ledger WHERE source_id = %(source)s AND hour_ms >= %(since)s
+  UNION SELECT hour_ms FROM ledger_reason WHERE source_id = %(source)s AND hour_ms >= %(since)s
+  ORDER BY hour_ms DESC LIMIT %(rows)s
+)
+SELECT hours.hour_ms, coalesce(l.received, 0), coalesce(l.processed, 0), coalesce(l.duplicate, 0),
+  coalesce(l.refused, 0), coalesce(l.filtered, 0), coalesce(a.items, 0),
+  coalesce(w.items, 0)::bigint,
+  coalesce((
+    SELECT jsonb_agg(jsonb_build_array(outcome, reason, n) ORDER BY outcome, n DESC, reason)
+    FROM ledger_reason r WHERE r.source_id = %(source)s AND r.hour_ms = hours.hour_ms
+  ), '[]')
+FROM hours
+LEFT JOIN ledger l ON l.source_id = %(source)s AND l.hour_ms = hours.hour_ms
+LEFT JOIN accepted a ON a.source_id = %(source)s AND a.hour_ms = hours.hour_ms
+LEFT JOIN waiting w ON w.hour_ms = hours.hour_ms
+ORDER BY hours.hour_ms DESC
 """
 _POS_MAX = 2**63 - 1
+_SUMS = ("received", "processed", "duplicate", "refused", "filtered", "accepted", "waiting")
 BACKFILLING = "SELECT EXISTS (SELECT FROM source WHERE backfill)"
 
 
-def create(conn: Connection, viewer: Viewer, name: str, category: str = "product") -> Source:
-    """A new source with its write key. Raises `Invalid` naming each wrong field."""
+def create(
+    conn: Connection, viewer: Viewer, name: str, category: str = "product", *, test: bool = False
+) -> Source:
+    """A new source with its write key. Raises `Invalid` naming each wrong field.
+
+    `test` holds for good: its items never become facts (`sources.micro`).
+    """
     viewer.must_admin()
     name = name.strip()
     _check(name, category)
@@ -58,6 +89,7 @@ def create(conn: Connection, viewer: Viewer, name: str, category: str = "product
             "category": category,
             "write_key": clock.token("wk_", _WRITE_KEY_BYTES),
             "created_by": viewer.actor,
+            "test": test,
         }
         row = conn.execute(INSERT, values).fetchone()
         if row is not None:
@@ -127,8 +159,42 @@ def ledger(
 ) -> list[LedgerHour]:
     """The hours in which it sent something since `since_ms`, newest first."""
     viewer.must_read()
-    cursor = conn.execute(LEDGER, (source_id, since_ms, min(rows_max, limits.page_rows_max)))
-    return [LedgerHour(*row) for row in cursor]
+    values = {
+        "source": source_id, "since": since_ms, "rows": min(rows_max, limits.page_rows_max)
+    }  # fmt: skip
+    out = []
+    for row in conn.execute(LEDGER, values):
+        why: dict[str, dict[str, int]] = {"refused": {}, "filtered": {}, "turned_away": {}}
+        for outcome, reason, n in row[-1]:
+            why[outcome][reason] = n
+        sums = dict(zip(("hour_ms", *_SUMS), row, strict=False))
+        out.append(
+            LedgerHour(
+                **sums,
+                refused_for=why["refused"],
+                filtered_by=why["filtered"],
+                turned_away=why["turned_away"],
+            )
+        )
+    return out
+
+
+def totals(hours: Sequence[LedgerHour]) -> LedgerHour:
+    """Several hours as one; `hour_ms` is the first of them."""
+
+    def joined(name: str) -> dict[str, int]:
+        counts: Counter[str] = Counter()
+        for hour in hours:
+            counts.update(getattr(hour, name))
+        return dict(counts.most_common())
+
+    return LedgerHour(
+        hour_ms=min((h.hour_ms for h in hours), default=0),
+        **{name: sum(getattr(h, name) for h in hours) for name in _SUMS},
+        refused_for=joined("refused_for"),
+        filtered_by=joined("filtered_by"),
+        turned_away=joined("turned_away"),
+    )
 
 
 def _one(conn: Connection, sql: str, values: tuple[Any, ...], source_id: int) -> Source:

@@ -144,6 +144,7 @@ class Engine:
         rows = log.fetch(self.conn, [fact.pos])
         alone = self.ingest.read([rows[fact.pos][0]])
         alone.fresh, alone.refusals, alone.skipped, alone.ledger = [fact], [], [], {}
+        alone.filtered = []
         reason = None
         try:
             self.ingest.apply(self.conn, alone, self.catalog, now_ms)

@@ -33,7 +33,23 @@ class Batch(msgspec.Struct):
     keys: list[bytes]
     skipped: list[int]
     refusals: list[facts.Refusal]
-    ledger: dict[tuple[int, int], list[int]]
+    filtered: list[facts.Filtered]
+    ledger: dict[tuple[int, int], list[int]]  # received, processed, duplicate, refused, filtered
+
+    def reasons(self) -> dict[tuple[int, int, str, str], int]:
+        """Why items were refused and which rules filtered: what the ledger keeps beside sums."""
+        out: dict[tuple[int, int, str, str], int] = defaultdict(int)
+        for refusal in self.refusals:
+            out[refusal.source_id, hour_of(refusal.received_ms), "refused", refusal.code] += 1
+        for one in self.filtered:
+            rule = one.rule[: limits.ledger_rule_chars_max]
+            out[one.source_id, hour_of(one.received_ms), "filtered", rule] += 1
+        return out
+
+
+def hour_of(at_ms: int) -> int:
+    """The hour of the ledger that a time falls into."""
+    return at_ms // clock.HOUR_MS * clock.HOUR_MS
 
 
 class Ingest:
@@ -62,18 +78,22 @@ class Ingest:
 
     def read(self, rows: Sequence[log.Row]) -> Batch:
         """Admit the rows' items and tell duplicates from new facts. No writes."""
-        batch = Batch(rows[-1].seq, len(rows), rows[-1].received_ms, [], [], [], [], {})
+        batch = Batch(rows[-1].seq, len(rows), rows[-1].received_ms, [], [], [], [], [], {})
         admitted: list[facts.Fact] = []
         for row in rows:
             counts = self._counts(batch, row)
             counts[0] += row.items
             for one in governance.admit(row):
+                if isinstance(one, facts.Fact):
+                    admitted.append(one)
+                    continue
+                batch.skipped.append(one.pos)
                 if isinstance(one, facts.Refusal):
                     batch.refusals.append(one)
-                    batch.skipped.append(one.pos)
                     counts[3] += 1
                 else:
-                    admitted.append(one)
+                    batch.filtered.append(one)
+                    counts[4] += 1
         named = [f for f in admitted if f.message_id]
         keys = [log.dedupe.key(f.source_id, f.message_id) for f in named]
         again = {f.pos for f, seen in zip(named, self.dedupe.seen(keys), strict=True) if seen}
@@ -90,8 +110,8 @@ class Ingest:
 
     @staticmethod
     def _counts(batch: Batch, row: log.Row) -> list[int]:
-        key = row.source_id, row.received_ms // clock.HOUR_MS * clock.HOUR_MS
-        return batch.ledger.setdefault(key, [0, 0, 0, 0])
+        key = row.source_id, hour_of(row.received_ms)
+        return batch.ledger.setdefault(key, [0, 0, 0, 0, 0])
 
     # ── folding ────────────────────────────────────────────────────────────────────────────────
 
@@ -124,6 +144,8 @@ class Ingest:
         with conn.pipeline():
             profiles.store.put_marks(conn, marks)
             profiles.store.add_ledger(conn, batch.ledger)
+            if batch.refusals or batch.filtered:
+                profiles.store.add_reasons(conn, batch.reasons())
             profiles.store.save_refused(conn, batch.refusals)
             log.dedupe.save(conn, batch.last_seq, batch.received_ms, batch.keys, batch.skipped)
             log.save_checkpoint(conn, READER, batch.last_seq, now_ms)

@@ -75,7 +75,7 @@ def _hours(conn: Any, ask: door.Ask, source_id: int, hours: int) -> list[sources
 
 
 def _sum(hours: list[sources.LedgerHour]) -> dict[str, int]:
-    names = ("received", "processed", "duplicate", "refused")
+    names = ("received", "processed", "duplicate", "refused", "filtered", "waiting")
     return {name: sum(getattr(h, name) for h in hours) for name in names}
 
 

@@ -1,0 +1,140 @@
+"""Every item is accounted for: what was appended, what waits, what became of the rest."""
+
+import random
+
+from onefold import governance, log, sources, storage
+from onefold.kernel import clock, facts
+from onefold.kernel.viewer import SYSTEM
+from tests.worker.harness import Bench, track
+
+
+def whole(bench: Bench) -> sources.LedgerHour:
+    hours = sources.ledger(bench.conn, SYSTEM, bench.source)
+    assert all(h.reconciles for h in hours), hours
+    return sources.totals(hours)
+
+
+def test_what_waits_is_accepted_and_not_yet_received(conn: storage.Connection) -> None:
+    bench = Bench(conn)
+    bench.send(track("u1", "Good"), track("u1", "Good"))
+    before = whole(bench)
+    assert (before.accepted, before.waiting, before.received) == (2, 2, 0)
+    bench.settle()
+    after = whole(bench)
+    assert (after.accepted, after.waiting, after.received, after.processed) == (2, 0, 2, 2)
+
+
+def test_reasons_are_counted_by_code_and_by_rule(conn: storage.Connection, monkeypatch) -> None:
+    admit = governance.admit
+
+    def ruled(row: log.Row):
+        for one in admit(row):
+            if isinstance(one, facts.Fact) and one.name == "Noise":
+                yield facts.Filtered(one.pos, one.source_id, one.received_ms, "plan: noise")
+            else:
+                yield one
+
+    monkeypatch.setattr(governance, "admit", ruled)
+    bench = Bench(conn)
+    bench.send(track("u1", "Good"), track("u1", "Noise"), track("u1", "Noise"))
+    bench.send({"type": "nonsense"}, {"type": "track", "event": "Nobody"}, track("u1", "Noise"))
+    bench.settle()
+    found = whole(bench)
+    assert (found.processed, found.refused, found.filtered) == (1, 2, 3)
+    assert found.refused_for == {"invalid_item": 1, "no_identifier": 1}
+    assert found.filtered_by == {"plan: noise": 3}
+
+
+def test_an_item_that_got_lost_between_log_and_worker_would_show(conn: storage.Connection) -> None:
+    bench = Bench(conn)
+    bench.send(track("u1", "Good"), track("u1", "Good"))
+    bench.settle()
+    conn.execute("UPDATE ledger SET received = received - 1, processed = processed - 1")
+    (hour,) = sources.ledger(conn, SYSTEM, bench.source)
+    assert not hour.reconciles
+
+
+class Week:
+    """A simulated week of one source's traffic, with the truth beside it."""
+
+    def __init__(self, bench: Bench, seed: int) -> None:
+        self.bench = bench
+        self.dice = random.Random(seed)
+        self.sent: list[dict[str, object]] = []
+        self.requests: list[tuple[int, list[dict[str, object]]]] = []
+        self.truth = {"processed": 0, "duplicate": 0, "refused": 0}
+        self.by_hour: dict[int, int] = {}
+        self.start = bench.now_ms
+
+    def request(self, hour: int) -> None:
+        """One request: mostly good items, some sent again, some bad, some late by days."""
+        now = self.start + hour * clock.HOUR_MS
+        batch = []
+        for _ in range(self.dice.randint(1, 12)):
+            chance = self.dice.random()
+            if chance < 0.05 and self.sent:
+                batch.append(self.dice.choice(self.sent))
+                self.truth["duplicate"] += 1
+            elif chance < 0.08:
+                batch.append(self.bad())
+                self.truth["refused"] += 1
+            else:
+                days = self.dice.randint(1, 6) if chance < 0.10 else 0
+                batch.append(self.good(now - days * clock.DAY_MS))
+                self.sent.append(batch[-1])
+                self.truth["processed"] += 1
+        self.by_hour[now] = self.by_hour.get(now, 0) + len(batch)
+        self.requests.append((now, batch))
+
+    def good(self, at: int) -> dict[str, object]:
+        number = len(self.sent)
+        user = f"u{self.dice.randint(1, 40)}"
+        return {**track(user, "Used"), "messageId": f"w{number}", "timestamp": clock.iso(at)}
+
+    def bad(self) -> dict[str, object]:
+        number = self.dice.getrandbits(60)
+        wrong = self.dice.choice(
+            ({"userId": {}}, {"event": ""}, {"type": "tack"}, {"userId": None}, {"traits": []})
+        )
+        return {**track("u1", "Used"), "messageId": f"b{number}", **wrong}
+
+    def play(self) -> None:
+        for now, batch in self.requests:
+            self.bench.now_ms = max(self.bench.now_ms, now)
+            self.bench.send(*batch)
+            if self.dice.random() < 0.2:
+                self.bench.settle()
+        self.bench.settle()
+
+
+def people(bench: Bench) -> list[tuple[object, ...]]:
+    query = "SELECT fragment_id, account_id, day, name_id, n FROM usage ORDER BY 1, 2, 3, 4"
+    return bench.conn.execute(query).fetchall()
+
+
+def test_a_weeks_sums_are_the_truth_and_playing_it_again_changes_nothing(
+    conn: storage.Connection,
+) -> None:
+    bench = Bench(conn)
+    week = Week(bench, seed=7)
+    for hour in range(7 * 24 - 1):
+        for _ in range(week.dice.randint(0, 3)):
+            week.request(hour)
+    week.play()
+    found = whole(bench)
+    assert {name: getattr(found, name) for name in week.truth} == week.truth
+    assert (found.filtered, found.waiting) == (0, 0)
+    assert sum(found.refused_for.values()) == week.truth["refused"]
+    hours = {h.hour_ms: h.accepted for h in sources.ledger(conn, SYSTEM, bench.source)}
+    truth: dict[int, int] = {}
+    for now, n in week.by_hour.items():
+        key = now // clock.HOUR_MS * clock.HOUR_MS
+        truth[key] = truth.get(key, 0) + n
+    assert hours == truth
+    before = people(bench)
+    week.play()
+    again = whole(bench)
+    assert again.processed == found.processed
+    assert again.duplicate == 2 * found.duplicate + found.processed
+    assert again.refused == 2 * found.refused
+    assert people(bench) == before
