@@ -124,7 +124,9 @@ class Crashes:
     def kill(self, part: str) -> None:
         """SIGKILL a part, or `all` of the server with its supervisor, which is then restarted."""
         if part == "all":
-            victims = [p for name in ("worker", "http", "postgres") for p in self.processes(name)]
+            victims = [
+                p for name in ("worker", "jobs", "http", "postgres") for p in self.processes(name)
+            ]
             os.kill(self.server.process.pid, signal.SIGKILL)
             self.server.process.wait()
             for victim in victims:

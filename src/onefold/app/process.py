@@ -1,4 +1,4 @@
-"""The child processes of `serve`: `python -m onefold.app.process http|worker`.
+"""The child processes of `serve`: `python -m onefold.app.process http|worker|jobs`.
 
 The database's URL comes in the environment, never on the command line. A child asks the kernel to
 end it when the supervisor dies (Linux), so that no orphan keeps the port or the worker's lock.
@@ -34,6 +34,10 @@ def main() -> None:
         from onefold import worker
 
         worker.run(settings.database_url, settings)
+    elif name == "jobs":
+        from onefold.app import jobs
+
+        jobs.run(settings.database_url, settings)
     else:
         import uvloop
 

@@ -1,8 +1,8 @@
-"""`onefold serve`: starts PostgreSQL, the HTTP process and the worker, and keeps them running.
+"""`onefold serve`: starts PostgreSQL, the HTTP process, worker and jobs, and keeps them running.
 
 A child that ends is started again after a pause that doubles up to `_PAUSE_MAX_S`; an embedded
 PostgreSQL that ends is started again first. Stopping goes the other way round: HTTP (nothing new is
-accepted), worker, PostgreSQL.
+accepted), jobs, worker, PostgreSQL.
 """
 
 import os
@@ -99,7 +99,7 @@ class Supervisor:
             "ONEFOLD_SUPERVISOR": str(os.getpid()),
             "PROMETHEUS_MULTIPROC_DIR": str(metrics),
         }
-        self.children = [Child("worker", env), Child("http", env)]
+        self.children = [Child(name, env) for name in ("worker", "jobs", "http")]
         self._watch()
         return self.url
 
@@ -119,7 +119,7 @@ class Supervisor:
             child.watch()
 
     def stop(self) -> None:
-        """Stop in order: HTTP, worker, PostgreSQL."""
+        """Stop in order: HTTP, jobs, worker, PostgreSQL."""
         for child in reversed(self.children):
             child.stop()
         if self.cluster is not None:

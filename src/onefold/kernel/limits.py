@@ -158,3 +158,8 @@ live_items_max = 40  # items of one tick that are shown; the rest is counted
 live_rows_max = 200  # log rows read in one tick
 live_poll_ms = 300
 live_beat_s = 15  # a comment when nothing happens, so that proxies keep the stream open
+
+# background jobs
+jobs_at_once_max = 4
+job_attempts_max = 10  # tries of a job that meets a database that is away
+job_kept_h = 24 * 7  # a job that is done stays listed

@@ -5,6 +5,7 @@ schema. All store functions are synchronous (psycopg 3): the worker calls them d
 call them in threads.
 """
 
+from onefold.storage import jobs
 from onefold.storage.database import Connection, connect, migrate, pool
 from onefold.storage.names import fold_name
 from onefold.storage.postgres import Cluster, running_url
@@ -14,6 +15,7 @@ __all__ = [
     "Connection",
     "connect",
     "fold_name",
+    "jobs",
     "migrate",
     "pool",
     "running_url",

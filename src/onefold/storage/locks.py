@@ -6,3 +6,4 @@ WORKER = 724_003  # one worker a partition, for as long as it lives
 DESTINATIONS = 724_004  # while a destination is made: their number has a limit
 SOURCES = 724_005  # while a source is made: keys are unique, their number has a limit
 DEFINITIONS = 724_006  # while definitions and the leaves they need change
+JOBS = 724_010  # one process of background jobs, for as long as it lives
