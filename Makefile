@@ -46,7 +46,7 @@ docs: setup  ## Renew the generated parts of docs/reference
 	@$(BIN)/python tools/docs.py
 
 clean:  ## Remove what setup and the tests made (never your data)
-	@rm -rf .venv .tools frontend/node_modules src/onefold/web/static/vendor dist \
+	@rm -rf .venv .tools frontend/node_modules src/onefold/web/static/vendor src/onefold/collect/vendor dist \
 	  .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find src tests bench tools -name __pycache__ -prune -exec rm -rf {} +
 

@@ -4,8 +4,8 @@
 
 Works on a Debian machine with Python ≥ 3.11 and nothing else; standard library only. Everything
 goes into the clone: uv into .tools, packages into .venv and frontend/node_modules, the pages' files
-into src/onefold/web/static/vendor. Each step leaves a stamp of what it was made from, so that a
-second run with nothing changed ends at once.
+into src/onefold/web/static/vendor, the browser SDK into src/onefold/collect/vendor. Each step
+leaves a stamp of what it was made from, so that a second run with nothing changed ends at once.
 """
 
 import fcntl
@@ -25,6 +25,8 @@ VENV = ROOT / ".venv"
 FRONTEND = ROOT / "frontend"
 MODULES = FRONTEND / "node_modules"
 VENDOR = ROOT / "src/onefold/web/static/vendor"
+SDK = ROOT / "src/onefold/collect/vendor"  # the browser SDK that the collector serves
+SDK_PACKAGE = "@segment/analytics-next"
 UV_VERSION = "0.13.9"
 PYTHON_MIN = (3, 11)
 PYTHON = str(getattr(sys, "_base_executable", sys.executable))  # not that of a venv in use
@@ -54,7 +56,7 @@ def main() -> None:
             (
                 "frontend",
                 [FRONTEND / "package-lock.json", FRONTEND / "package.json"],
-                [MODULES, *(VENDOR / name for name in FILES.values())],
+                [MODULES, SDK / "index.js", *(VENDOR / name for name in FILES.values())],
                 frontend,
             ),
         ):
@@ -76,11 +78,16 @@ def packages() -> None:
 
 def frontend() -> None:
     """node_modules from package-lock.json, by the npm in .venv; the pages' files out of it."""
-    debian.say("scripts and fonts of the pages → src/onefold/web/static/vendor …")
+    debian.say("scripts and fonts of the pages, browser SDK → src/onefold/*/…/vendor …")
     _run([str(VENV / "bin/npm"), "ci", "--silent"], FRONTEND)
     VENDOR.mkdir(parents=True, exist_ok=True)
     for source, name in FILES.items():
         shutil.copyfile(MODULES / source, VENDOR / name)
+    shutil.rmtree(SDK, ignore_errors=True)
+    SDK.mkdir(parents=True)
+    package = MODULES / SDK_PACKAGE
+    for path in [*package.glob("dist/umd/*.js"), package / "LICENSE.MD"]:
+        shutil.copyfile(path, SDK / path.name)
 
 
 def _uv() -> Path:

@@ -157,7 +157,7 @@ def test_a_disabled_source_is_404_within_the_time_that_keys_are_remembered(
     while (answer := shared_server.send("/v1/track", EVENT, key=source.write_key)).status == 200:
         assert clock.now_ms() < until
     assert answer.status == 404
-    assert "source is disabled" in answer.json()["message"]
+    assert "Source is disabled" in answer.json()["message"]
     assert shared_server.send(
         f"/v1/projects/{source.write_key}/settings", method="GET"
     ).status == 404  # fmt: skip

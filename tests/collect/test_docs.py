@@ -10,7 +10,10 @@ from onefold.kernel import limits
 TEXT = (Path(__file__).parents[2] / "docs" / "reference" / "collection.md").read_text()
 
 
-@pytest.mark.parametrize("path", [*routes.PATHS, *routes.SETTINGS_PATHS])
+@pytest.mark.parametrize(
+    "path",
+    [*routes.PATHS, *routes.READ_PATHS, *routes.SETTINGS_PATHS, *routes.BUNDLE_PATHS],
+)
 def test_every_route_is_documented(path: str) -> None:
     assert f"`{path}`" in TEXT
 
@@ -21,7 +24,7 @@ def test_every_route_is_documented(path: str) -> None:
         "request_bytes_max", "request_items_max", "request_read_s_max", "request_members_max",
         "event_bytes_max", "event_traits_max", "shared_value_bytes_max", "envelope_depth_safe",
         "collect_queue_bytes_max", "collect_wait_s_max", "collect_retry_after_s",
-        "write_key_cached_s", "write_key_unknown_cached_s",
+        "write_key_cached_s", "write_key_unknown_cached_s", "pace_burst_s", "pixel_depth_max",
     ],
 )  # fmt: skip
 def test_every_limit_of_the_door_is_documented_with_its_number(name: str) -> None:

@@ -8,13 +8,13 @@ from onefold.collect import documents
 @pytest.mark.parametrize(
     ("public_url", "scheme", "headers", "found"),
     [
-        ("", "http", {b"host": b"127.0.0.1:8080"}, ("127.0.0.1:8080/v1", "http")),
-        ("", "https", {b"host": b"cdp.example"}, ("cdp.example/v1", "https")),
-        ("", "http", {b"host": b"c", b"x-forwarded-proto": b"https, http"}, ("c/v1", "https")),
-        ("", "http", {b"host": b"c", b"x-forwarded-proto": b"gopher"}, ("c/v1", "http")),
-        ("https://cdp.example", "http", {b"host": b"x"}, ("cdp.example/v1", "https")),
-        ("http://cdp.example:80/in/", "https", {}, ("cdp.example:80/in/v1", "http")),
-        ("cdp.example", "http", {}, ("cdp.example/v1", "https")),
+        ("", "http", {b"host": b"127.0.0.1:8080"}, ("127.0.0.1:8080", "http")),
+        ("", "https", {b"host": b"cdp.example"}, ("cdp.example", "https")),
+        ("", "http", {b"host": b"c", b"x-forwarded-proto": b"https, http"}, ("c", "https")),
+        ("", "http", {b"host": b"c", b"x-forwarded-proto": b"gopher"}, ("c", "http")),
+        ("https://cdp.example", "http", {b"host": b"x"}, ("cdp.example", "https")),
+        ("http://cdp.example:80/in/", "https", {}, ("cdp.example:80/in", "http")),
+        ("cdp.example", "http", {}, ("cdp.example", "https")),
     ],
 )
 def test_the_public_address_wins_then_what_the_request_says(

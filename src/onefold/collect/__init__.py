@@ -6,6 +6,6 @@ contract with senders is docs/reference/collection.md.
 """
 
 from onefold.collect.asgi import Collector
-from onefold.collect.routes import ROUTES
+from onefold.collect.routes import ROUTES, find
 
-__all__ = ["ROUTES", "Collector"]
+__all__ = ["ROUTES", "Collector", "find"]

@@ -12,12 +12,23 @@ from typing import Any
 
 import structlog
 
-from onefold.collect import answers, documents, envelope, inflate, metrics, routes
+from onefold import __version__
+from onefold.collect import (
+    answers,
+    bundles,
+    documents,
+    envelope,
+    inflate,
+    metrics,
+    pixel,
+    routes,
+)
 from onefold.collect.committer import Committer
-from onefold.collect.errors import Hopeless, MethodNotAllowed, SenderGone, SlowBody
-from onefold.collect.keys import Keys, of_header, of_rest
+from onefold.collect.errors import Hopeless, MethodNotAllowed, NoToken, SenderGone, SlowBody
+from onefold.collect.keys import Keys, of_header, of_rest, of_tool
 from onefold.collect.model import Entry, Parsed
-from onefold.collect.routes import ROUTES, Route
+from onefold.collect.pace import Pace
+from onefold.collect.routes import Route
 from onefold.kernel import clock, errors, limits
 from onefold.kernel.settings import Settings
 
@@ -36,6 +47,7 @@ class Collector:
         self._public_url = settings.public_url if settings else ""
         self._keys = Keys(database_url)
         self._committer = Committer(database_url)
+        self._pace = Pace(settings.collect_items_per_s if settings else 0)
         self._splitter = ThreadPoolExecutor(1, thread_name_prefix="collect-split")
 
     async def start(self) -> None:
@@ -51,7 +63,7 @@ class Collector:
     @staticmethod
     def handles(path: str) -> bool:
         """Is this path ours, whatever the method?"""
-        return path in ROUTES or routes.settings_key(path) is not None
+        return routes.find(path) is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request (`scope["type"]` is `http`)."""
@@ -68,7 +80,7 @@ class Collector:
                 errors.OnefoldError("The server failed; the request was not kept."), headers
             )
         metrics.answered(status)
-        if status != 204:
+        if status not in (204, 304):
             out.append((b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": status, "headers": out})
         if scope["method"] == "HEAD":
@@ -79,22 +91,30 @@ class Collector:
         self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
     ) -> Answer:
         method = scope["method"]
-        route = ROUTES.get(scope["path"])
+        route = routes.find(scope["path"])
         if method == "OPTIONS":
             return answers.preflight(headers)
         if route is None:
+            raise errors.NotFound("There is no such address here.")
+        if route.reads:
             if method not in ("GET", "HEAD"):
                 raise MethodNotAllowed(f"`{method}` is not served here. Use GET.")
-            return await self._settings(scope, headers)
+            return await self._read(route, scope, headers)
         if method != "POST":
             raise MethodNotAllowed(f"`{method}` is not served here. Use POST.")
         try:
             async with asyncio.timeout(limits.request_read_s_max):
-                body = await _read(receive, headers)
+                body = await _body(receive, headers)
         except TimeoutError:
             raise SlowBody(
                 f"`body`: did not arrive within {limits.request_read_s_max} s. Send it again."
             ) from None
+        if route.does == "token":
+            raise NoToken(
+                "OAuth is not needed here: the write key authorises. Leave `oauthSettings` out."
+            )
+        if route.does == "nothing":
+            raise errors.NotFound("There are no device-mode transformations here. Send events.")
         if route.does != "telemetry":
             await self._collect(route, scope, headers, body)
         return answers.success(headers)
@@ -105,17 +125,21 @@ class Collector:
         """Into the log, or an error for the sender."""
         received_ms = clock.now_ms()
         metrics.body_bytes.inc(len(body))
-        key = of_header(headers)
-        if key is not None:
-            await self._keys.sender(key)  # before any work is done for a stranger
+        key = of_header(headers) or (of_tool(headers) if route.tool else None)
+        if key is not None:  # before any work is done for a stranger, or for a source too fast
+            source = await self._keys.sender(key)
+            self._pace.check(source.id, asyncio.get_running_loop().time())
         body = inflate.plain(body, headers.get(b"content-encoding", b""))
         parsed = await self._parse(body, route.kind)
         source = await self._keys.sender(
             key or parsed.write_key or of_rest(scope["query_string"], headers)
         )
         if parsed.items:
-            entry = Entry(source, parsed, received_ms, asyncio.get_running_loop())
+            loop = asyncio.get_running_loop()
+            self._pace.check(source.id, loop.time())
+            entry = Entry(source, parsed, received_ms, loop)
             self._committer.submit(entry)
+            self._pace.spend(source.id, parsed.items, loop.time())
             error = await entry.held
             if error is not None:
                 raise error
@@ -129,18 +153,47 @@ class Collector:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._splitter, envelope.recover, body, kind)
 
-    async def _settings(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Answer:
-        key = routes.settings_key(scope["path"])
+    async def _read(self, route: Route, scope: Scope, headers: Mapping[bytes, bytes]) -> Answer:
+        """What an SDK asks for before it sends; and the pixel, which sends by asking."""
+        query = scope["query_string"]
+        match route.does:
+            case "pixel":
+                await self._collect(route, scope, headers, pixel.body(query))
+                return answers.image(headers)
+            case "part":
+                return answers.script(bundles.part(route.kind), headers)
+            case "version":
+                return answers.document(b'{"version":"%b"}' % __version__.encode(), headers)
+            case "robots":
+                return answers.text(b"User-agent: *\nDisallow: /\n", headers)
+            case "config":
+                if scope["method"] == "HEAD" and b"view=ad" in query:
+                    return answers.document(b"{}", headers)  # is an ad blocker in the way?
+                key = of_header(headers) or of_rest(query, headers) or ""
+                return await self._document(route, key, scope, headers)
+        return await self._document(route, route.kind, scope, headers)
+
+    async def _document(
+        self, route: Route, key: str, scope: Scope, headers: Mapping[bytes, bytes]
+    ) -> Answer:
+        """What is there for the source of a key only."""
         source = await self._keys.find(key) if key else None
         if source is None:
             raise errors.NotFound("invalid write key. No source has it; copy it from its page.")
+        if route.does == "config":  # says itself whether the source is enabled
+            address = documents.address(self._public_url, scope["scheme"], headers)
+            return answers.document(documents.config(source, *address), headers)
         if not source.enabled:
-            raise errors.NotFound("source is disabled. Enable it on the source's page.")
-        host, protocol = documents.address(self._public_url, scope["scheme"], headers)
-        return answers.document(documents.settings(source.write_key, host, protocol), headers)
+            raise errors.NotFound("Source is disabled. Enable it on the source's page.")
+        if route.does == "bundle":
+            return answers.script(bundles.bundle(), headers)
+        if route.does == "snippet":
+            return answers.script(bundles.snippet(), headers)
+        address = documents.address(self._public_url, scope["scheme"], headers)
+        return answers.document(documents.settings(source.write_key, *address), headers)
 
 
-async def _read(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
+async def _body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
     """The body as sent. An oversize one is read to its end, so that the sender hears the 413."""
     length = headers.get(b"content-length", b"0")
     keep = not length.isdigit() or int(length) <= limits.request_bytes_max

@@ -23,3 +23,23 @@ class Hopeless(Exception):
 
 class SenderGone(Exception):
     """The connection closed before the body was whole; there is nobody to answer."""
+
+
+class TooFast(OnefoldError):
+    """The source sends more than it may. SDKs send again after `retry_s` seconds."""
+
+    status = 429
+    code = "too_many_requests"
+
+    def __init__(self, wait_s: int, rate: int) -> None:
+        self.retry_s = max(1, wait_s)
+        super().__init__(
+            f"This source may send {rate:,} items a second. Send again in {self.retry_s} s."
+        )
+
+
+class NoToken(OnefoldError):
+    """OAuth is asked for; write keys are all that is needed."""
+
+    status = 400
+    code = "unsupported_grant_type"

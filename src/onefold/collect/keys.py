@@ -42,13 +42,18 @@ def of_rest(query: bytes, headers: Mapping[bytes, bytes]) -> str | None:
         given = parse_qs(query.decode("latin-1")).get("writeKey")
         if given:
             return given[0]
-    given_header = headers.get(b"x-write-key", b"").strip()
-    if given_header:
-        return given_header.decode("latin-1")
+    given_header = of_tool(headers)
+    if given_header is not None:
+        return given_header
     scheme, _, value = headers.get(b"authorization", b"").partition(b" ")
     if scheme.lower() == b"bearer" and value.strip():
         return value.strip().decode("latin-1")
     return None
+
+
+def of_tool(headers: Mapping[bytes, bytes]) -> str | None:
+    """The key in `X-Write-Key`, without what Jitsu's SDK may put behind a colon."""
+    return headers.get(b"x-write-key", b"").strip().partition(b":")[0].decode("latin-1") or None
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -79,7 +84,7 @@ class Keys:
                 "`writeKey`: invalid write key. No source has it; copy it from the source's page."
             )
         if not source.enabled:
-            raise errors.NotFound("source is disabled. Enable it on its page, then send again.")
+            raise errors.NotFound("Source is disabled. Enable it on its page, then send again.")
         return source
 
     async def find(self, key: str) -> sources.Source | None:

@@ -6,40 +6,113 @@ Every path works with and without a trailing slash; none redirects.
 import re
 from typing import Literal, NamedTuple
 
+Does = Literal[
+    "call", "batch", "telemetry", "token", "nothing",
+    "pixel", "settings", "config", "bundle", "snippet", "part", "version", "robots",
+]  # fmt: skip
+
 
 class Route(NamedTuple):
-    """`call`: one item of `kind`. `batch`: many. `telemetry`: an SDK's own numbers, ignored."""
+    """What a path does.
 
-    does: Literal["call", "batch", "telemetry"]
+    Sent to (POST):
+        call       one item of `kind`
+        batch      many
+        telemetry  an SDK's own numbers: taken and ignored
+        token      OAuth, which is not served: answers what to do instead
+        nothing    a path of RudderStack's that has no meaning here: 404, with the reason
+    Asked for (GET, HEAD):
+        pixel      one item of `kind` in the query, answered with an image
+        settings   Segment's settings document of the key `kind`
+        config     RudderStack's source configuration
+        bundle     the browser SDK that loads itself, of the key `kind`
+        snippet    the browser SDK as Segment's snippet loads it, of the key `kind`
+        part       the file `kind` of the browser SDK
+        version, robots
+
+    `tool`: the header `X-Write-Key` is asked before the body, whose key is masked (Jitsu's SDK).
+    """
+
+    does: Does
     kind: str = ""
+    tool: bool = False
+
+    @property
+    def reads(self) -> bool:
+        """Is it asked for, rather than sent to?"""
+        return self.does in _READS
 
 
+_READS = frozenset(
+    ("pixel", "settings", "config", "bundle", "snippet", "part", "version", "robots")
+)  # fmt: skip
 _CALLS = {
     "identify": "i", "track": "t", "page": "p", "screen": "s", "group": "g", "alias": "a",
 }  # fmt: skip
-_BATCHES = ("batch", "b", "import")
+_BATCH = Route("batch")
+_BATCHES = (
+    "/v1/batch", "/v1/b", "/batch", "/b", "/v1/import", "/import",
+    "/v1/batch/b", "/batch/b",  # doubled by an SDK's proxy setting that already names the path
+    "/beacon/v1/batch", "/api/s/batch", "/api/s/s2s/batch",
+)  # fmt: skip
 
 
-def _paths() -> dict[str, Route]:
+def _posted() -> dict[str, Route]:
     table: dict[str, Route] = {}
     for kind, short in _CALLS.items():
-        call = Route("call", kind)
+        call, tool = Route("call", kind), Route("call", kind, tool=True)
         table |= {f"/v1/{kind}": call, f"/v1/{short}": call, f"/{short}": call}
-    for name in _BATCHES:
-        table |= {f"/v1/{name}": Route("batch"), f"/{name}": Route("batch")}
-    return table | {"/v1/m": Route("telemetry"), "/m": Route("telemetry")}
+        table |= {f"/api/s/{kind}": tool, f"/api/s/s2s/{kind}": tool}
+    for path in _BATCHES:
+        table[path] = _BATCH._replace(tool=path.startswith("/api/s/"))
+    for kind in ("merge", "audiencelist"):
+        table[f"/v1/{kind}"] = Route("call", kind)
+    table |= dict.fromkeys(("/v1/m", "/m", "/rsaMetrics"), Route("telemetry"))
+    return table | {"/token": Route("token"), "/transform": Route("nothing")}
 
 
-# POST (and OPTIONS)
-PATHS = _paths()
-ROUTES = PATHS | {f"{path}/": route for path, route in PATHS.items()}
-
-# GET (and HEAD, OPTIONS): what an SDK asks before it sends, by write key.
-SETTINGS_PATHS = ("/v1/projects/{write_key}/settings", "/projects/{write_key}/settings")
-_SETTINGS = re.compile(r"(?:/v1)?/projects/([^/]+)/settings/?")
+def _read() -> dict[str, Route]:
+    table = {f"/v1/pixel/{kind}": Route("pixel", kind) for kind in _CALLS}
+    table |= {f"/pixel/v1/{kind}": Route("pixel", kind) for kind in ("track", "page")}
+    table |= {"/sourceConfig": Route("config"), "/version": Route("version")}
+    return table | {"/robots.txt": Route("robots")}
 
 
-def settings_key(path: str) -> str | None:
-    """The write key in a settings path, None when it is another path."""
-    found = _SETTINGS.fullmatch(path)
-    return found[1] if found else None
+# POST (and OPTIONS); GET (and HEAD, OPTIONS).
+PATHS = _posted()
+READ_PATHS = _read()
+ROUTES = {
+    path: route
+    for name, route in (PATHS | READ_PATHS).items()
+    for path in (name, f"{name}/")
+}  # fmt: skip
+
+# What a browser SDK asks before it sends, and the SDK itself.
+SETTINGS_PATHS = (
+    "/v1/projects/{write_key}/settings",
+    "/projects/{write_key}/settings",
+    "/v1/projects/projects/{write_key}/settings",
+)
+BUNDLE_PATHS = (
+    "/o/{write_key}.js",
+    "/o/{file}.bundle.{hash}.js",
+    "/analytics.js/v1/{write_key}/analytics.min.js",
+    "/analytics-next/bundles/{file}",
+)
+_KEYED: tuple[tuple[Does, re.Pattern[str]], ...] = (
+    ("settings", re.compile(r"(?:/v1)?(?:/projects){1,2}/([^/]+)/settings/?")),
+    ("part", re.compile(r"/(?:o|analytics-next/bundles)/([\w.-]+\.bundle\.[0-9a-f]+\.js)")),
+    ("bundle", re.compile(r"/o/([^/]+)\.js")),
+    ("snippet", re.compile(r"/analytics\.js/v1/([^/]+)/analytics(?:\.min)?\.js")),
+)
+_KEYED_STARTS = ("/v1/projects/", "/projects/", "/o/", "/analytics.js/", "/analytics-next/")
+
+
+def find(path: str) -> Route | None:
+    """The route of a path, whatever the method; None when it is not the collector's."""
+    route = ROUTES.get(path)
+    if route is None and path.startswith(_KEYED_STARTS):
+        for does, pattern in _KEYED:
+            if found := pattern.fullmatch(path):
+                return Route(does, found[1])
+    return route

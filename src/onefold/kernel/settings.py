@@ -22,6 +22,7 @@ class Settings(msgspec.Struct, frozen=True):
     log_format: str = "auto"
     public_url: str = ""
     destinations_private: bool = True
+    collect_items_per_s: int = 0
 
 
 DESCRIPTIONS = {
@@ -33,6 +34,7 @@ DESCRIPTIONS = {
     "log_format": "json, text, or auto: text on a terminal, else json.",
     "public_url": "The address customers' browsers reach us by, for SDK settings and links.",
     "destinations_private": "Whether webhook destinations may be on private or loopback addresses.",
+    "collect_items_per_s": "Items a second that one source may send; more is answered 429. 0: any.",
 }
 
 
