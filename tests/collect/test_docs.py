@@ -12,8 +12,11 @@ TEXT = (Path(__file__).parents[2] / "docs" / "reference" / "collection.md").read
 
 @pytest.mark.parametrize(
     "path",
-    [*routes.PATHS, *routes.READ_PATHS, *routes.SETTINGS_PATHS, *routes.BUNDLE_PATHS],
-)
+    [
+        *routes.PATHS, *routes.READ_PATHS, *routes.SETTINGS_PATHS, *routes.BUNDLE_PATHS,
+        *routes.WEBHOOK_PATHS,
+    ],
+)  # fmt: skip
 def test_every_route_is_documented(path: str) -> None:
     assert f"`{path}`" in TEXT
 
@@ -33,7 +36,7 @@ def test_every_limit_of_the_door_is_documented_with_its_number(name: str) -> Non
 
 @pytest.mark.parametrize(
     "name", ["requests_total", "items_total", "bytes_total", "unparsable_items_total",
-             "commit_seconds", "queue_bytes"]
+             "webhooks_total", "commit_seconds", "queue_bytes"]
 )  # fmt: skip
 def test_every_metric_is_documented(name: str) -> None:
     assert f"`onefold_collect_{name}`" in TEXT

@@ -29,6 +29,7 @@ from onefold.collect.keys import Keys, of_header, of_rest, of_tool
 from onefold.collect.model import Entry, Parsed
 from onefold.collect.pace import Pace
 from onefold.collect.routes import Route
+from onefold.collect.webhooks import Webhooks
 from onefold.kernel import clock, errors, limits
 from onefold.kernel.settings import Settings
 
@@ -48,6 +49,7 @@ class Collector:
         self._keys = Keys(database_url)
         self._committer = Committer(database_url)
         self._pace = Pace(settings.collect_items_per_s if settings else 0)
+        self._webhooks = Webhooks(database_url, self._committer, self._pace, self._public_url)
         self._splitter = ThreadPoolExecutor(1, thread_name_prefix="collect-split")
 
     async def start(self) -> None:
@@ -57,6 +59,7 @@ class Collector:
     async def stop(self) -> None:
         """Finish what was taken, then let go of the threads and connections."""
         await self._committer.stop()
+        await self._webhooks.close()
         await self._keys.close()
         self._splitter.shutdown(wait=False, cancel_futures=True)
 
@@ -96,19 +99,18 @@ class Collector:
             return answers.preflight(headers)
         if route is None:
             raise errors.NotFound("There is no such address here.")
+        if route.does == "webhook" and method in ("GET", "HEAD", "POST"):
+            key = route.kind or of_header(headers) or of_rest(scope["query_string"], headers) or ""
+            return await self._webhooks.answer(
+                key, scope, headers, lambda: _in_time(receive, headers)
+            )
         if route.reads:
             if method not in ("GET", "HEAD"):
                 raise MethodNotAllowed(f"`{method}` is not served here. Use GET.")
             return await self._read(route, scope, headers)
         if method != "POST":
             raise MethodNotAllowed(f"`{method}` is not served here. Use POST.")
-        try:
-            async with asyncio.timeout(limits.request_read_s_max):
-                body = await _body(receive, headers)
-        except TimeoutError:
-            raise SlowBody(
-                f"`body`: did not arrive within {limits.request_read_s_max} s. Send it again."
-            ) from None
+        body = await _in_time(receive, headers)
         if route.does == "token":
             raise NoToken(
                 "OAuth is not needed here: the write key authorises. Leave `oauthSettings` out."
@@ -191,6 +193,17 @@ class Collector:
             return answers.script(bundles.snippet(), headers)
         address = documents.address(self._public_url, scope["scheme"], headers)
         return answers.document(documents.settings(source.write_key, *address), headers)
+
+
+async def _in_time(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
+    """The body as sent. Raises `SlowBody`, `TooLarge` or `SenderGone`."""
+    try:
+        async with asyncio.timeout(limits.request_read_s_max):
+            return await _body(receive, headers)
+    except TimeoutError:
+        raise SlowBody(
+            f"`body`: did not arrive within {limits.request_read_s_max} s. Send it again."
+        ) from None
 
 
 async def _body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:

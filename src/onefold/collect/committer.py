@@ -161,7 +161,7 @@ class Committer:
         try:
             rows = [entry.row() for entry in group]
             conn = self._connected()
-            log.append(conn, rows)
+            numbers = log.append(conn, rows)
         except psycopg.Error as error:
             logger.warning("log not written, will retry", error=_name(error), rows=len(group))
             self._disconnect()
@@ -176,6 +176,8 @@ class Committer:
             logger.warning("commit not confirmed", error=_name(error), rows=len(group))
             self._disconnect()
             return _Outcome.UNKNOWN
+        for entry, number in zip(group, numbers, strict=True):
+            entry.seq = number
         metrics.commit_seconds.observe(time.perf_counter() - began)
         metrics.items.inc(sum(entry.items for entry in group))
         return _Outcome.HELD

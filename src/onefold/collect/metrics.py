@@ -10,6 +10,9 @@ body_bytes = Counter("onefold_collect_bytes_total", "Bytes of bodies received, a
 wrapped = Counter(
     "onefold_collect_unparsable_items_total", "Items stored wrapped: JSON readers refuse them."
 )
+webhooks = Counter(
+    "onefold_collect_webhooks_total", "Webhook deliveries, by what became of them.", ["outcome"]
+)
 commit_seconds = Histogram(
     "onefold_collect_commit_seconds",
     "Time from taking a group of requests to its commit.",

@@ -28,10 +28,20 @@ class Entry:
     """A request on its way into the log. Mutable: the committer moves it along.
 
     `held` resolves to None once the row is durable, or to the error that the sender gets.
-    `deadline` is in the event loop's seconds.
+    `deadline` is in the event loop's seconds. `seq` is the row's number once `held` says so.
     """
 
-    __slots__ = ("_row", "deadline", "envelope", "held", "items", "received_ms", "size", "source")
+    __slots__ = (
+        "_row",
+        "deadline",
+        "envelope",
+        "held",
+        "items",
+        "received_ms",
+        "seq",
+        "size",
+        "source",
+    )
 
     def __init__(
         self,
@@ -45,6 +55,7 @@ class Entry:
         self.items = parsed.items
         self.size = len(parsed.envelope)
         self.received_ms = received_ms
+        self.seq = 0
         self.deadline = loop.time() + limits.collect_wait_s_max
         self.held: asyncio.Future[errors.Unavailable | None] = loop.create_future()
         self._row: log.Row | None = None

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 Does = Literal[
     "call", "batch", "telemetry", "token", "nothing",
-    "pixel", "settings", "config", "bundle", "snippet", "part", "version", "robots",
+    "webhook", "pixel", "settings", "config", "bundle", "snippet", "part", "version", "robots",
 ]  # fmt: skip
 
 
@@ -20,6 +20,7 @@ class Route(NamedTuple):
         batch      many
         telemetry  an SDK's own numbers: taken and ignored
         token      OAuth, which is not served: answers what to do instead
+        webhook    a vendor's delivery for the source of the key `kind`; GET tries the address
         nothing    a path of RudderStack's that has no meaning here: 404, with the reason
     Asked for (GET, HEAD):
         pixel      one item of `kind` in the query, answered with an image
@@ -68,6 +69,7 @@ def _posted() -> dict[str, Route]:
     for kind in ("merge", "audiencelist"):
         table[f"/v1/{kind}"] = Route("call", kind)
     table |= dict.fromkeys(("/v1/m", "/m", "/rsaMetrics"), Route("telemetry"))
+    table["/v1/webhook"] = Route("webhook")
     return table | {"/token": Route("token"), "/transform": Route("nothing")}
 
 
@@ -99,13 +101,18 @@ BUNDLE_PATHS = (
     "/analytics.js/v1/{write_key}/analytics.min.js",
     "/analytics-next/bundles/{file}",
 )
+WEBHOOK_PATHS = ("/v1/webhook/{source}", "/webhooks/{source}")
 _KEYED: tuple[tuple[Does, re.Pattern[str]], ...] = (
     ("settings", re.compile(r"(?:/v1)?(?:/projects){1,2}/([^/]+)/settings/?")),
+    ("webhook", re.compile(r"/(?:v1/webhook|webhooks)/([^/]+)/?")),
     ("part", re.compile(r"/(?:o|analytics-next/bundles)/([\w.-]+\.bundle\.[0-9a-f]+\.js)")),
     ("bundle", re.compile(r"/o/([^/]+)\.js")),
     ("snippet", re.compile(r"/analytics\.js/v1/([^/]+)/analytics(?:\.min)?\.js")),
 )
-_KEYED_STARTS = ("/v1/projects/", "/projects/", "/o/", "/analytics.js/", "/analytics-next/")
+_KEYED_STARTS = (
+    "/v1/projects/", "/projects/", "/o/", "/analytics.js/", "/analytics-next/", "/v1/webhook/",
+    "/webhooks/",
+)  # fmt: skip
 
 
 def find(path: str) -> Route | None:

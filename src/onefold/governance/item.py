@@ -60,6 +60,7 @@ _fast = msgspec.json.Decoder(Item)
 _SURROGATES = re.compile("[\ud800-\udfff\x00]")
 _BACKSLASH_U = b"\\u0000"
 _WRAPPED = b'{"_unparsable"'
+REFUSED = b'{"_refused"'
 
 
 def decode(raw: bytes | msgspec.Raw) -> Item:
@@ -80,7 +81,22 @@ def unwrap(raw: bytes) -> bytes:
             return base64.b64decode(json.loads(raw)["_unparsable"], validate=True)
         except (ValueError, TypeError):
             return raw  # not our wrapper after all: a sender's own item that looks like it
+    if raw.startswith(REFUSED):
+        try:
+            return base64.b64decode(json.loads(raw)["raw"], validate=True)
+        except (ValueError, TypeError, KeyError):
+            return raw
     return raw
+
+
+def told(raw: bytes) -> tuple[str, errors.Fault] | None:
+    """Why a webhook's event is no call, as the door that could not map it said; else None."""
+    try:
+        found = json.loads(raw)["_refused"]
+        texts = [str(found[n])[:1_000] for n in ("code", "field", "problem", "remedy")]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return texts[0], errors.Fault(*texts[1:])
 
 
 def _slow(data: bytes) -> Item:

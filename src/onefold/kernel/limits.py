@@ -35,6 +35,22 @@ sources_max = 1_000
 source_name_chars_max = 100
 ledger_rule_chars_max = 200  # of a rule's name in the ledger
 
+# webhook sources
+webhook_clock_s_max = 300  # a signed timestamp further off is a replay
+webhook_secret_chars_max = 500
+webhook_secret_chars_min = 16  # of a secret that is the only proof
+webhook_option_chars_max = 200
+webhook_path_chars_max = 1_000  # one expression of a mapping
+webhook_mapping_bytes_max = 20_000
+webhook_header_chars_max = 500  # kept of a header
+webhook_recent_max = 20  # newest deliveries listed for a source
+webhook_known_days = 400  # a reference that nothing has told of since is forgotten
+webhook_known_prune_max = 10_000  # references forgotten at once
+webhook_reread_max = 1_000  # refused events read again in one call
+webhook_note_s = 1  # how often traffic is written down
+webhook_endpoint_cached_s = 2  # a changed secret or mapping counts within this
+webhook_endpoints_cached_max = 10_000
+
 # storage: the embedded PostgreSQL
 postgres_connect_s = 5  # for one attempt to connect
 postgres_stop_fast_s = 60  # for a shutdown with its checkpoint; then without one

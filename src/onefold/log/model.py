@@ -2,9 +2,12 @@
 
 The body is zstd over JSON: an envelope as the Segment spec has it,
 `{"batch": [item, …], "sentAt"?, "context"?, "integrations"?, "type"?}`. `type` is the kind for
-items that carry none (they came by `/v1/track` and its like). Items are kept byte for byte.
+items that carry none (they came by `/v1/track` and its like). Items are kept byte for byte. A
+webhook's items are made of its body, so the row keeps that as well: `"webhook": {kind, headers,
+body}` (`body_base64` when it is no text).
 """
 
+import base64
 import threading
 from functools import cache
 from typing import Any
@@ -36,6 +39,7 @@ class Envelope(msgspec.Struct):
     context: Any = None
     integrations: Any = None
     type: Any = None
+    webhook: Any = None
 
 
 _envelope = msgspec.json.Decoder(Envelope)
@@ -49,6 +53,14 @@ def pack(envelope: bytes) -> bytes:
 def unpack(body: bytes) -> Envelope:
     """Decode a row's body. Items are `msgspec.Raw` over the decompressed buffer."""
     return _envelope.decode(_codecs().decompressor.decompress(body))
+
+
+def webhook_of(envelope: Envelope) -> tuple[dict[str, str], bytes]:
+    """The headers and the body of a webhook's delivery; empty for any other row."""
+    kept = envelope.webhook if isinstance(envelope.webhook, dict) else {}
+    if "body_base64" in kept:
+        return kept["headers"], base64.b64decode(kept["body_base64"])
+    return kept.get("headers", {}), kept.get("body", "").encode()
 
 
 class _Codecs(threading.local):
