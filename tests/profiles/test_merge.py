@@ -14,15 +14,18 @@ SHARED = fold.LeafFold(id=1, key="k", shared=True, size_ms=HOUR, keep=0, match=N
 TRAITS = st.dictionaries(
     st.sampled_from("abc"), st.none() | st.integers(0, 3) | st.booleans(), max_size=3
 )
+CAMPAIGNS = st.dictionaries(st.sampled_from(["source", "gclid"]), st.sampled_from("ab"), min_size=1)
 FACTS = st.lists(
     st.builds(
-        lambda n, at, traits, account, category: facts.Fact(
+        lambda n, at, traits, account, category, campaign: facts.Fact(
             pos=n, source_id=n % 3, category=category, kind="track", name="x", at_ms=at * HOUR,
             received_ms=10**10, message_id="", home=facts.Identifier("user_id", "u"),
             identifiers=(), account=account, traits=traits, properties={},
+            campaign=campaign,
         ),
         st.integers(0, 10**6), st.integers(0, 50), TRAITS, st.none() | st.sampled_from(["p", "q"]),
         st.sampled_from(["product", "crm"]),
+        st.none() | CAMPAIGNS,
     ),
     max_size=25,
 )  # fmt: skip
@@ -77,6 +80,15 @@ def test_every_fact_counts_for_one_account_at_most(history: list[facts.Fact]) ->
         for n in merge.shared_buckets([([state], joined)], 1, HOUR, account).values()
     )
     assert counted == (len(history) if joined else 0)
+
+
+@given(FACTS)
+def test_touches_are_the_first_and_the_last_campaign(history: list[facts.Fact]) -> None:
+    found = merge.view([folded(history)], {}).touches
+    times = [fact.at_ms for fact in history if fact.campaign is not None]
+    assert bool(found) == bool(times)
+    if times:
+        assert (found[0].at_ms, found[-1].at_ms) == (min(times), max(times))
 
 
 def test_what_was_edited_by_hand_wins_over_later_events() -> None:

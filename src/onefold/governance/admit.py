@@ -2,7 +2,8 @@
 
 The home rule (`HOME_RULE` names its version): a fact's home is its best identifier, person-kind
 before device: user_id, contact, email, then anonymous_id; a fact with none of them but an account
-is at home at the account. `contact:<id>` is believed only from our own CRM.
+is at home at the account. `contact:<id>` is believed only from our own CRM; other external ids come
+after the e-mail address (governance/external.py).
 
 Time: `at = received − (sentAt − timestamp)` when the sender's clock is more than `SKEW_MS` off
 (less is network delay, and rewriting it would only blur), and never later than `received`.
@@ -16,6 +17,7 @@ from typing import Any
 import msgspec
 
 from onefold import log
+from onefold.governance import campaign, external
 from onefold.governance import item as items
 from onefold.kernel import errors, facts, identifiers, limits
 
@@ -23,8 +25,9 @@ HOME_RULE = 1
 SKEW_MS = 5_000
 KINDS = {
     "track": "", "identify": "Identify", "page": "Page Viewed", "screen": "Screen Viewed",
-    "group": "Group", "alias": "Alias",
+    "group": "Group", "alias": "Alias", "merge": "Alias",
 }  # fmt: skip
+_ORDER = {"user_id": 0, "contact": 1, "email": 2, "": 3, "anonymous_id": 4}
 _OURS = frozenset(("crm", "system"))
 _NONE: dict[str, Any] = {}
 
@@ -67,6 +70,8 @@ def _admit(
             item.type = kind
         if item.context is None:
             item.context = shared
+        elif shared is not None:
+            item.context = item.context.over(shared)
         if item.sentAt is None:
             item.sentAt = sent
         return _fact(row, pos, item)
@@ -126,7 +131,7 @@ def _fact(row: log.Row, pos: int, item: items.Item) -> facts.Fact:
         pos=pos,
         source_id=row.source_id,
         category=row.category,
-        kind=kind,
+        kind=kind if kind != "merge" else "alias",
         name=name,
         at_ms=_at(item, row.received_ms),
         received_ms=row.received_ms,
@@ -136,6 +141,7 @@ def _fact(row: log.Row, pos: int, item: items.Item) -> facts.Fact:
         account=account or None,
         traits=traits,
         properties=item.properties or _NONE,
+        campaign=campaign.of(item),
     )
 
 
@@ -171,20 +177,44 @@ def _identifiers(
     out: list[facts.Identifier] = []
     if item.userId is not None:
         _add(out, "user_id", item.userId, "userId")
-    if context is not None and context.externalIds and row.category in _OURS:
-        for external in context.externalIds:
-            if external.get("type") == "contact":
-                _add(out, "contact", str(external.get("id", "")), "context.externalIds")
+    outside = context.externalIds if context is not None else None
+    if outside and row.category in _OURS:
+        for one in outside:
+            if one.get("type") == "contact":
+                _add(out, "contact", str(one.get("id", "")), "context.externalIds")
     email = traits.get("email")
     if isinstance(email, str):
         _add(out, "email", email, "traits.email")
+    if outside:
+        for namespace, value in external.of(outside, "id"):
+            _add(out, namespace, value, "context.externalIds")
+    if item.type == "merge":
+        _merged(out, item.mergeProperties)
     if item.anonymousId is not None:
         _add(out, "anonymous_id", item.anonymousId, "anonymousId")
     if item.type == "alias":
         if item.previousId is None:
             raise _fault("previousId", "is missing.", "An alias call needs the former id.")
         _add(out, "anonymous_id", item.previousId, "previousId")
-    return tuple(out)
+    return tuple(sorted(out, key=_strength)) if outside or item.mergeProperties else tuple(out)
+
+
+def _strength(identifier: facts.Identifier) -> int:
+    """The order of the home rule."""
+    return _ORDER.get(identifier.namespace, _ORDER[""])
+
+
+def _merged(out: list[facts.Identifier], given: list[Any] | None) -> None:
+    """What a merge call says is one person. RudderStack's call names exactly two."""
+    before = len(out)
+    for namespace, value in external.of(given or (), "value"):
+        _add(out, namespace, value, "mergeProperties")
+    if len(out) - before < 2:
+        raise _fault(
+            "mergeProperties",
+            "does not name two identifiers of people.",
+            'Send two of `{"type": "user_id", "value": "u1"}`.',
+        )
 
 
 def _add(out: list[facts.Identifier], namespace: str, value: str, field: str) -> None:
@@ -205,10 +235,7 @@ def _identifier(namespace: str, value: str) -> facts.Identifier | None:
 def _envelope_context(envelope: log.Envelope) -> items.Context | None:
     if not isinstance(envelope.context, dict):
         return None
-    try:
-        return msgspec.convert(envelope.context, items.Context)
-    except msgspec.ValidationError:
-        return None
+    return items.context_of(envelope.context)
 
 
 def _envelope_sent(envelope: log.Envelope) -> datetime | None:

@@ -24,12 +24,34 @@ import msgspec
 from onefold.kernel import clock, errors, limits
 
 
+class Page(msgspec.Struct, gc=False):
+    """The parts of `context.page` that admission reads."""
+
+    url: Any = None
+    search: Any = None
+
+
 class Context(msgspec.Struct, gc=False):
     """The parts of `context` that admission reads."""
 
     traits: dict[str, Any] | None = None
     groupId: str | None = None
     externalIds: list[dict[str, Any]] | None = None
+    campaign: dict[str, Any] | None = None
+    page: Page | None = None
+
+    def over(self, shared: "Context") -> "Context":
+        """This item's context, with the batch's for what it does not say itself."""
+        traits = self.traits
+        if shared.traits:
+            traits = {**shared.traits, **traits} if traits else shared.traits
+        return Context(
+            traits=traits,
+            groupId=shared.groupId if self.groupId is None else self.groupId,
+            externalIds=shared.externalIds if self.externalIds is None else self.externalIds,
+            campaign=shared.campaign if self.campaign is None else self.campaign,
+            page=shared.page if self.page is None else self.page,
+        )
 
 
 class Item(msgspec.Struct, gc=False):
@@ -48,6 +70,7 @@ class Item(msgspec.Struct, gc=False):
     traits: dict[str, Any] | None = None
     properties: dict[str, Any] | None = None
     context: Context | None = None
+    mergeProperties: list[Any] | None = None
 
 
 TEXTS = (
@@ -119,17 +142,23 @@ def _slow(data: bytes) -> Item:
     for name in OBJECTS:
         values[name] = _object(name, tree.get(name))
     if values["context"] is not None:
-        values["context"] = _context(values["context"])
+        values["context"] = context_of(values["context"])
+    merged = tree.get("mergeProperties")
+    values["mergeProperties"] = merged if isinstance(merged, list) else None
     return Item(**values)
 
 
-def _context(tree: dict[str, Any]) -> Context:
+def context_of(tree: dict[str, Any]) -> Context:
+    """What can be read of a context, whatever else is in it."""
     ids = tree.get("externalIds")
     group = tree.get("groupId")
+    campaign, page = tree.get("campaign"), tree.get("page")
     return Context(
         traits=tree["traits"] if isinstance(tree.get("traits"), dict) else None,
         groupId=str(group) if isinstance(group, str | int) else None,
         externalIds=[i for i in ids if isinstance(i, dict)] if isinstance(ids, list) else None,
+        campaign=campaign if isinstance(campaign, dict) else None,
+        page=Page(page.get("url"), page.get("search")) if isinstance(page, dict) else None,
     )
 
 
@@ -192,6 +221,11 @@ def fits(value: Any) -> Any:
         raise _fault(
             "traits", "are nested too deeply.", f"Nest at most {limits.event_depth_max} levels."
         ) from None
+
+
+def clean_text(text: str) -> str:
+    """A text as every store can hold it."""
+    return _SURROGATES.sub("\ufffd", text)
 
 
 def to_ms(value: datetime) -> int:

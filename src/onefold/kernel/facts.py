@@ -36,6 +36,7 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     account      the account key that the event itself names (groupId, context.groupId), or None
     traits       person traits (identify, context.traits) or, for a group call, account traits
     properties   of the event, as sent
+    campaign     what brought the person here (governance/campaign.py), or None
     """
 
     pos: int
@@ -51,6 +52,7 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     account: str | None
     traits: dict[str, Any]
     properties: dict[str, Any]
+    campaign: dict[str, str] | None = None
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):

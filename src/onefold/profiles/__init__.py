@@ -1,7 +1,7 @@
 """Profiles: fragments' states, their fold and merge, the views and timelines made of them."""
 
 from onefold.profiles import dirty, fold, merge, store
-from onefold.profiles.model import PersonView, State, TimelineFact, Trait
+from onefold.profiles.model import PersonView, State, TimelineFact, Touch, Trait
 from onefold.profiles.reads import (
     account,
     account_timeline,
@@ -13,6 +13,6 @@ from onefold.profiles.reads import (
 )
 
 __all__ = [
-    "PersonView", "State", "TimelineFact", "Trait", "account", "account_timeline", "dirty", "fold",
-    "merge", "names_of", "person", "store", "timeline", "timeline_fact", "usage_by_day",
+    "PersonView", "State", "TimelineFact", "Touch", "Trait", "account", "account_timeline", "dirty",
+    "fold", "merge", "names_of", "person", "store", "timeline", "timeline_fact", "usage_by_day",
 ]  # fmt: skip

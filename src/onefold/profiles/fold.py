@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from onefold.kernel import facts, limits
-from onefold.profiles.model import State, Trait
+from onefold.profiles.model import State, Touch, Trait
 
 PRIORITY = {
     "crm": 2,
@@ -74,6 +74,9 @@ def fold(state: State, fact: facts.Fact, name_id: int, seen: Sequence[int]) -> b
         _carry(state, seen, at)
     state.tail.append(at)
     state.tail.append(fact.pos)
+    if fact.campaign is not None:
+        new = Touch(at, fact.campaign, fact.source_id)
+        state.touches = list(first_and_last([*state.touches, new]))
     changed = False
     if fact.account is not None and fact.home.namespace != "account_id":
         group = state.groups.get(fact.account)
@@ -86,6 +89,21 @@ def fold(state: State, fact: facts.Fact, name_id: int, seen: Sequence[int]) -> b
             group[0] = at
             changed = True
     return changed
+
+
+def first_and_last(touches: Sequence[Touch]) -> tuple[Touch, ...]:
+    """The earliest and the latest, or the one that is both.
+
+    Of two at the same time the one whose JSON sorts outermost, so that order never matters.
+    """
+    if not touches:
+        return ()
+    first, last = min(touches, key=_moment), max(touches, key=_moment)
+    return (first,) if first == last else (first, last)
+
+
+def _moment(touch: Touch) -> tuple[int, bytes, int]:
+    return touch.at_ms, msgspec.json.encode(touch.campaign, order="sorted"), touch.source_id
 
 
 def _carry(state: State, seen: Sequence[int], at: int) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from onefold.profiles.fold import wins
+from onefold.profiles.fold import first_and_last, wins
 from onefold.profiles.model import Buckets, PersonView, State, Trait
 
 Memberships = Sequence[tuple[int, str]]  # (first_ms, account key), by time
@@ -111,4 +111,5 @@ def view(states: Sequence[State], names: Mapping[int, str]) -> PersonView:
         last_ms=max((s.last_ms for s in live if s.was_seen), default=None),
         groups=groups(live),
         seen=spans(s.seen for s in live),
+        touches=first_and_last([touch for s in live for touch in s.touches]),
     )

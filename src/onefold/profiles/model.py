@@ -20,6 +20,14 @@ class Trait(NamedTuple):
     source_id: int
 
 
+class Touch(NamedTuple):
+    """A visit that a campaign brought: what the campaign said (governance/campaign.py)."""
+
+    at_ms: int
+    campaign: dict[str, str]
+    source_id: int
+
+
 class State(msgspec.Struct, array_like=True, gc=False):
     """What the facts of one fragment add up to.
 
@@ -31,6 +39,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     leaves   leaf.id → bucket → n (person definitions)
     shares   leaf.id → account key named by the fact, or "" → bucket → n (account definitions)
     tail     newest facts, flat: at_ms, pos, at_ms, pos …; older ones are in fact_chunk
+    touches  the first and the last Touch, or the one that is both; empty without a campaign
     """
 
     first_ms: int = 1 << 62
@@ -43,6 +52,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     leaves: dict[int, Buckets] = {}
     shares: dict[int, dict[str, Buckets]] = {}
     tail: list[int] = []
+    touches: list[Touch] = []
 
     @property
     def was_seen(self) -> bool:
@@ -71,6 +81,7 @@ class PersonView(msgspec.Struct, frozen=True):
     by_name  event name → how often
     groups   account key → (first_ms, last_ms)
     seen     identifier.id → (first_ms, last_ms)
+    touches  the first and the last Touch, or the one that is both, or none
     """
 
     traits: dict[str, Trait]
@@ -80,6 +91,7 @@ class PersonView(msgspec.Struct, frozen=True):
     last_ms: int | None
     groups: dict[str, tuple[int, int]]
     seen: dict[int, tuple[int, int]]
+    touches: tuple[Touch, ...] = ()
 
 
 class TimelineFact(msgspec.Struct, frozen=True):

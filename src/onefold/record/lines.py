@@ -47,6 +47,23 @@ def traits(
     }
 
 
+def touches(
+    found: Sequence[profiles.Touch], source_keys: Mapping[int, str]
+) -> model.Touches | None:
+    """The first and the last touch, None when no campaign ever brought them."""
+    if not found:
+        return None
+
+    def line(touch: profiles.Touch) -> model.Touch:
+        return {
+            "at": clock.iso(touch.at_ms) or "",
+            "source": source_keys.get(touch.source_id, ""),
+            "campaign": touch.campaign,
+        }
+
+    return {"first": line(found[0]), "last": line(found[-1])}
+
+
 def events(view: profiles.PersonView) -> model.Events:
     """Counts, the most frequent name first."""
     by_name = dict(sorted(view.by_name.items(), key=lambda pair: (-pair[1], pair[0])))

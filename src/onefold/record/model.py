@@ -56,12 +56,28 @@ class Owner(TypedDict):
     email: str
 
 
+class Touch(TypedDict):
+    """A visit that a campaign brought: source, medium, name, click ids …"""
+
+    at: str
+    source: str
+    campaign: dict[str, str]
+
+
+class Touches(TypedDict):
+    """The first and the last visit that a campaign brought."""
+
+    first: Touch
+    last: Touch
+
+
 class Person(TypedDict):
     """A person. `merged_ids` are former ids that lead here."""
 
     id: str
     identifiers: list[IdentifierLine]
     traits: dict[str, TraitLine]
+    touches: Touches | None
     accounts: list[AccountLink]
     audiences: list[AudienceLink]
     events: Events

@@ -35,6 +35,7 @@ def person(conn: Connection, viewer: Viewer, ref: str) -> model.Person:
         "id": ids.api_id("per", person_id),
         "identifiers": lines.identifiers(found, view.seen),
         "traits": lines.traits(view.traits, sources),
+        "touches": lines.touches(view.touches, sources),
         "accounts": [
             {
                 "id": ids.api_id("acc", r["id"]),

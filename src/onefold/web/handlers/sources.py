@@ -9,7 +9,7 @@ from litestar.response import Stream
 
 from onefold import sources
 from onefold.kernel import clock, errors, ids, limits
-from onefold.web import data, door, live
+from onefold.web import data, door, install, live
 
 _HOURS = 72
 _RAW_CHARS_MAX = 4_000
@@ -103,31 +103,7 @@ def _chart(ask: door.Ask, hours: list[sources.LedgerHour]) -> dict[str, Any]:
 def _snippets(ask: door.Ask, source: sources.Source) -> list[dict[str, str]]:
     settings = ask.request.app.state.settings
     host = (settings.public_url if settings else "") or str(ask.request.base_url)
-    host, key = host.rstrip("/"), source.write_key or "YOUR_WRITE_KEY"
-    scheme, _, bare = host.partition("://")
-    browser = (
-        'import { AnalyticsBrowser } from "@segment/analytics-next"\n\n'
-        "const analytics = AnalyticsBrowser.load(\n"
-        f'  {{ writeKey: "{key}", cdnURL: "{host}" }},\n'
-        '  { integrations: { "Segment.io": '
-        f'{{ apiHost: "{bare}/v1", protocol: "{scheme}" }} }} }},\n'
-        ')\nanalytics.page()\nanalytics.identify("user-1", { email: "ann@acme.co" })\n'
-    )
-    python = (
-        "import segment.analytics as analytics\n\n"
-        f'analytics.write_key = "{key}"\nanalytics.host = "{host}"\n'
-        'analytics.identify("user-1", {"email": "ann@acme.co"})\n'
-        'analytics.track("user-1", "Report Exported", {"format": "pdf"})\n'
-    )
-    curl = (
-        f"curl {host}/v1/track -u {key}: -H 'Content-Type: application/json' \\\n"
-        """  -d '{"userId": "user-1", "event": "Report Exported", """
-        """"properties": {"format": "pdf"}}'\n"""
-    )
-    return [
-        {"name": "Browser", "text": browser}, {"name": "Python", "text": python},
-        {"name": "Any language, by HTTP", "text": curl},
-    ]  # fmt: skip
+    return install.snippets(host.rstrip("/"), source.write_key or "YOUR_WRITE_KEY")
 
 
 @post("/sources/{ref:str}", sync_to_thread=True)
