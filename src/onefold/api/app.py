@@ -21,6 +21,7 @@ from onefold.api import (
     sources,
     tasks,
     tickets,
+    webhooks,
 )
 from onefold.api.answers import answer_error
 from onefold.kernel import limits
@@ -59,6 +60,7 @@ def router() -> Router:
             *signals.HANDLERS,
             *audiences.HANDLERS,
             *sources.HANDLERS,
+            *webhooks.HANDLERS,
             *destinations.HANDLERS,
             *house.HANDLERS,
             description.openapi,

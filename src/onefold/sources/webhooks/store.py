@@ -83,7 +83,16 @@ WHERE source_id = %s ORDER BY seq DESC LIMIT %s
 """
 NOT_MAPPED = """
 SELECT pos, received_ms, raw FROM refused
-WHERE source_id = %s AND code = 'not_mapped' AND pos > %s ORDER BY pos LIMIT %s
+WHERE source_id = %s AND code = 'not_mapped' AND resolution = '' AND pos > %s
+ORDER BY pos LIMIT %s
+"""
+REPLAYING = """
+INSERT INTO refused_action (source_id, kind, code, items, done_by, done_ms)
+VALUES (%s, 'replayed', 'not_mapped', %s, %s, %s) RETURNING id
+"""
+REPLAYED = """
+UPDATE refused SET resolution = 'replayed', action_id = %s, new_pos = t.new_pos
+FROM unnest(%s::bigint[], %s::bigint[]) AS t (pos, new_pos) WHERE refused.pos = t.pos
 """
 
 
@@ -227,6 +236,18 @@ def not_mapped(
         (pos, received_ms, bytes(raw), log.webhook_of(stored[pos][1])[0] if pos in stored else {})
         for pos, received_ms, raw in rows
     ]
+
+
+def replaying(conn: Connection, viewer: Viewer, source_id: int, items: int, now_ms: int) -> int:
+    """Note that refused events are about to enter after all. Returns the action's number."""
+    viewer.must_admin()
+    row = conn.execute(REPLAYING, (source_id, items, viewer.actor, now_ms)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def replayed(conn: Connection, action_id: int, old: Sequence[int], new: Sequence[int]) -> None:
+    """Mark refusals as settled, each with the place of what it became."""
+    conn.execute(REPLAYED, (action_id, list(old), list(new)))
 
 
 # ── for the collector ──────────────────────────────────────────────────────────────────────────
