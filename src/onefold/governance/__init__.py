@@ -4,6 +4,6 @@
 timelines and backfills all see what the worker saw.
 """
 
-from onefold.governance.admit import HOME_RULE, admit, admit_at
+from onefold.governance.admit import HOME_RULE, KINDS, SKEW_MS, admit, admit_at
 
-__all__ = ["HOME_RULE", "admit", "admit_at"]
+__all__ = ["HOME_RULE", "KINDS", "SKEW_MS", "admit", "admit_at"]

@@ -208,6 +208,11 @@ def _clean(value: Any, depth: int) -> Any:
     return value
 
 
+def storable(tree: Any) -> Any:
+    """A copy of a tree that every store can hold. Raises `RecursionError` when it is too deep."""
+    return _clean(tree, 0)
+
+
 def fits(value: Any) -> Any:
     """A trait value as the state can hold it: integers beyond 64 bits as text."""
     kind = type(value)

@@ -39,6 +39,17 @@ write_key_lookups_max = 200  # under way at once; beyond it senders get 503
 sources_max = 1_000
 source_name_chars_max = 100
 ledger_rule_chars_max = 200  # of a rule's name in the ledger
+events_rows_max = 10_000  # log rows looked at for one page of past events
+events_items_max = 20_000  # items decoded for it
+events_export_max = 100_000  # lines of one export
+duplicate_scan_bytes_max = 64_000_000  # of remembered ids searched for a duplicate's first
+replay_items_max = 5_000  # refused items corrected and replayed by one call
+replay_row_bytes_max = 1_000_000  # of corrected items in one log row
+preview_items_max = 1_000  # refused items that a preview tries
+preview_samples_max = 5
+refused_chosen_max = 1_000  # refused items chosen one by one
+fixes_max = 20  # corrections of one replay
+refused_actions_max = 50  # shown of what was done about refused items
 
 # webhook sources
 webhook_clock_s_max = 300  # a signed timestamp further off is a replay
