@@ -18,7 +18,9 @@ CHANGES = [
     if method in ("POST", "PATCH") and role is not None and path != "/api/users"
 ]
 READS = [(path, role) for method, path, role in api.routes() if method == "GET" and role]
-PLACES = ("ref", "record_id", "source_id", "destination_id", "delivery_id", "signal_id", "key")
+PLACES = (
+    "ref", "record_id", "source_id", "destination_id", "delivery_id", "signal_id", "key", "pos",
+)  # fmt: skip
 
 odd_texts = st.sampled_from(
     ["", " ", "a@b.co", "per_1", "acc_1", "con_1", "tkt_1", "usr_1", "2026-01-01", "open", "none",

@@ -12,6 +12,7 @@ def _path(path: str) -> str:
     out = path
     for name in ("ref", "record_id", "source_id", "destination_id", "delivery_id", "key_id"):
         out = out.replace(f"{{{name}}}", "999999")
+    out = out.replace("{pos}", "999999")
     return out.replace("{key}", "no-such-audience").replace("{signal_id}", "999999")
 
 

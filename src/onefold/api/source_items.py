@@ -10,7 +10,7 @@ from litestar import get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 
-from onefold import log, sources
+from onefold import sources
 from onefold.api import door
 from onefold.api.call import Call
 from onefold.api.records import found_by_id
@@ -45,7 +45,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Resolution(msgspec.Struct, frozen=True):
-    """What was done about a refused item: `replayed` or `dropped`; `new_id` is the corrected one."""
+    """What was done about it: `replayed` or `dropped`; `new_id` is the corrected item."""
 
     state: str
     by: str
@@ -265,9 +265,7 @@ def list_refused_groups(call: Call, source_id: FromPath[str]) -> RefusedGroups:
     "/sources/{source_id:str}/refused/preview", opt=door.ADMIN, sync_to_thread=True,
     status_code=200,
 )  # fmt: skip
-def preview_refused(
-    call: Call, source_id: FromPath[str], data: JSONBody[Repair]
-) -> RepairPreview:
+def preview_refused(call: Call, source_id: FromPath[str], data: JSONBody[Repair]) -> RepairPreview:
     """Try corrections on refused items: how many would now pass."""
     number = _number(source_id)
     with call.open() as conn:
@@ -293,9 +291,7 @@ def replay_refused(call: Call, source_id: FromPath[str], data: JSONBody[Repair])
     number = _number(source_id)
     with call.open() as conn:
         sources.get(conn, call.viewer, number)
-        done = trail.replay(
-            conn, call.viewer, number, _selection(data), data.fixes, call.now_ms
-        )
+        done = trail.replay(conn, call.viewer, number, _selection(data), data.fixes, call.now_ms)
     with call.open() as conn:
         trail.note_positions(conn, done.rows)
     return RepairDone(
@@ -304,9 +300,7 @@ def replay_refused(call: Call, source_id: FromPath[str], data: JSONBody[Repair])
     )  # fmt: skip
 
 
-@post(
-    "/sources/{source_id:str}/refused/drop", opt=door.ADMIN, sync_to_thread=True, status_code=200
-)
+@post("/sources/{source_id:str}/refused/drop", opt=door.ADMIN, sync_to_thread=True, status_code=200)
 def drop_refused(call: Call, source_id: FromPath[str], data: JSONBody[Choice]) -> RepairDone:
     """Mark refused items as not to be replayed; they stay counted and can be restored."""
     number = _number(source_id)
