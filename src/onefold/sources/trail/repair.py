@@ -236,11 +236,14 @@ def _time(value: Any) -> Any:
         return value
     for form in (None, "%Y/%m/%d %H:%M:%S", "%Y/%m/%d", "%a, %d %b %Y %H:%M:%S %z"):
         try:
-            text = value.strip()
-            found = (
-                datetime.fromisoformat(text) if form is None else datetime.strptime(text, form)  # noqa: DTZ007 - without a zone it is UTC
-            )
+            found = _read(value.strip(), form)
         except ValueError:
             continue
         return clock.iso(items.to_ms(found))
     return value
+
+
+def _read(text: str, form: str | None) -> datetime:
+    if form is None:
+        return datetime.fromisoformat(text)
+    return datetime.strptime(text, form)  # noqa: DTZ007 - without a zone it is UTC
