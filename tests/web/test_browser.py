@@ -21,6 +21,7 @@ PATHS = [
     "/accounts/{account}", "/tickets", "/tickets/{ticket}", "/tickets/new", "/tasks?view=open",
     "/tasks/{task}", "/audiences", "/audiences/exporters", "/audiences/new", "/signals",
     "/signals/{signal}", "/sources", "/sources/{source}", "/sources/{source}?tab=install",
+    "/sources/{source}/webhook", "/sources/{source}/webhook?kind=json",
     "/destinations", "/settings",
 ]  # fmt: skip
 

@@ -16,10 +16,12 @@ from onefold.web.handlers import (
     sources,
     tasks,
     tickets,
+    webhooks,
 )
 
 _ROOMS = (
-    home, people, accounts, tickets, tasks, audiences, signals, sources, destinations, settings
+    home, people, accounts, tickets, tasks, audiences, signals, sources, webhooks, destinations,
+    settings,
 )  # fmt: skip
 
 
