@@ -10,7 +10,15 @@ ROUTES = api.routes()
 def _path(path: str) -> str:
     """A path with something in each place that leads to no record."""
     out = path
-    for name in ("ref", "record_id", "source_id", "destination_id", "delivery_id", "key_id"):
+    for name in (
+        "ref",
+        "record_id",
+        "source_id",
+        "destination_id",
+        "delivery_id",
+        "key_id",
+        "decision_id",
+    ):
         out = out.replace(f"{{{name}}}", "999999")
     out = out.replace("{pos}", "999999")
     return out.replace("{key}", "no-such-audience").replace("{signal_id}", "999999")

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from onefold import identity, storage
-from onefold.identity import chapters
+from onefold.identity import chapters, decisions
 from onefold.kernel.facts import Fact, Identifier
 from onefold.kernel.viewer import SYSTEM
 
@@ -34,7 +34,7 @@ def devices_of(fact: Fact) -> list[Identifier]:
 class Truth:
     """Chapters and people as f has them for a set of facts, from nothing."""
 
-    def __init__(self, facts: Iterable[Fact]) -> None:
+    def __init__(self, facts: Iterable[Fact], said: Iterable[decisions.Said] = ()) -> None:
         self.facts = list(facts)
         self.keys = sorted({i for f in self.facts for i in f.identifiers})
         self.id_of = {key: n for n, key in enumerate(self.keys, 1)}
@@ -55,7 +55,8 @@ class Truth:
             identity.Node(ref, key, start, key in self.kiosks)
             for (key, start), ref in self.refs.items()
         ]
-        self.part = identity.partition(nodes, list(self._links()), identity.RULES)
+        words = [word for one in said if (word := self._word(one)) is not None]
+        self.part = identity.partition(nodes, list(self._links()), identity.RULES, words)
         self.key_of = {ref: key for key, ref in self.refs.items()}
 
     def _logins(self, device: Identifier) -> list[chapters.Login]:
@@ -64,6 +65,12 @@ class Truth:
             for f in self.facts
             if (w := who_of(f)) is not None and device in f.identifiers
         ]
+
+    def _word(self, said: decisions.Said) -> identity.Decision | None:
+        if not {said.a.identifier, said.b.identifier} <= set(self.keys):
+            return None
+        a, b = (self.refs[self._place(end.identifier, end.at_ms)] for end in (said.a, said.b))
+        return identity.Decision(a, b, said.same, said.at_ms) if a != b else None
 
     def _links(self) -> Iterator[identity.Link]:
         for f in self.facts:
@@ -91,8 +98,11 @@ class Truth:
         return {frozenset(self.key_of[r] for r in refs) for refs in self.part.groups}
 
     def place_of(self, fact: Fact) -> Key:
-        starts = [c.start_ms for c in self.chapters[fact.home]]
-        return fact.home, starts[chapters.at(starts, max(fact.at_ms, 1))]
+        return self._place(fact.home, fact.at_ms)
+
+    def _place(self, key: Identifier, at_ms: int) -> Key:
+        starts = [c.start_ms for c in self.chapters[key]]
+        return key, starts[chapters.at(starts, max(at_ms, 1))]
 
 
 class Worker:
@@ -135,13 +145,31 @@ class Worker:
                 self._refold(device)
             self._save()
         after = self.live()
-        for key, spot in self._users(before).items():
+        decided = decisions.listed(self.conn, SYSTEM)
+        for key, spot in self._users(before).items() if not decided else ():
             assert self._users(after)[key] == spot, "a user_id's person id never changes"
-        changed = {p for p in before.keys() | after if before.get(p) != after.get(p)}
-        assert changed == resolved.regrouped
+        assert _changed(before, after) == resolved.regrouped
         now = identity.people_of(self.conn, resolved.fragments)
         assert resolved.people == [now.get(f, 0) for f in resolved.fragments]
         return resolved
+
+    def decide(self, kind: decisions.Kind, a: str, b: str, now_ms: int = 0) -> int:
+        """Say something of two ends, written `namespace:value@ms`; the worker takes it up."""
+        said = decisions.say(self.conn, SYSTEM, kind, _end(a), _end(b), "because", now_ms)
+        self.take_up()
+        return said.id
+
+    def undo(self, decision_id: int) -> None:
+        decisions.undo(self.conn, SYSTEM, decision_id, "after all", 0)
+        self.take_up()
+
+    def take_up(self) -> None:
+        while True:
+            before = self.live()
+            taken = self.resolver.decide(self.conn, 0, 0)
+            if taken is None:
+                return
+            assert _changed(before, self.live()) == taken.regrouped
 
     def _users(self, live: dict[int, frozenset[int]]) -> dict[Key, int]:
         spots = self.spots()
@@ -194,7 +222,7 @@ class Worker:
 
     def check(self) -> None:
         """Hold the tables against the naive model of all facts fed so far."""
-        truth = Truth(self.facts)
+        truth = Truth(self.facts, decisions.in_force(self.conn))
         assert self.people() == truth.people()
         spots = self.spots()
         for f in self.facts:
@@ -211,7 +239,7 @@ class Worker:
             joined = any(person[x] == person[y] for x in ends[0] for y in ends[1])
             if why is None:
                 assert joined
-            else:
+            elif max(map(len, ends)) == 1:  # else only chapters of the other end are meant
                 assert why in ("shared_device", "generic") or not joined
 
     def _check_ids(self) -> None:
@@ -227,3 +255,13 @@ class Worker:
             assert home in live
             if home != person:
                 assert person in identity.merged_ids(self.conn, SYSTEM, home)
+
+
+def _changed(before: dict[int, frozenset[int]], after: dict[int, frozenset[int]]) -> set[int]:
+    return {p for p in before.keys() | after if before.get(p) != after.get(p)}
+
+
+def _end(text: str) -> decisions.End:
+    namespace, value = text.split(":", 1)
+    value, _, at = value.partition("@") if namespace == "anonymous_id" else (value, "", "0")
+    return decisions.End(Identifier(namespace, value), int(at or 0))

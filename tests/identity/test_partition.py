@@ -18,7 +18,10 @@ BY_REF = {node.ref: node for node in NODES}
 refs = st.integers(0, len(NODES) - 1)
 pairs = st.tuples(refs, refs).filter(lambda p: p[0] != p[1])
 links = st.lists(st.builds(lambda p, d: Link(*p, d), pairs, st.integers(0, 3)), max_size=40)
-decisions = st.lists(st.builds(lambda p, s: Decision(*p, s), pairs, st.booleans()), max_size=4)
+decisions = st.lists(
+    st.builds(lambda p, s, at: Decision(*p, s, at), pairs, st.booleans(), st.integers(0, 2)),
+    max_size=4,
+)
 
 
 def refs_of(*texts: str) -> list[int]:
@@ -59,12 +62,29 @@ def test_limits_and_decisions_hold_for_whole_groups(
     part = identity.partition(NODES, found, identity.RULES, said)
     assert sorted(ref for group in part.groups for ref in group) == list(range(len(NODES)))
     for group in part.groups:
-        counts = Counter(BY_REF[ref].identifier.namespace for ref in group)
-        for namespace, count in counts.items():
+        for namespace, count in _counts_as_one(group, said).items():
             limit = identity.RULES.of(namespace).limit
             assert limit is None or count <= limit
         for one in said:
             assert one.same or not {one.a, one.b} <= set(group)
+
+
+def _counts_as_one(group: list[int], said: list[Decision]) -> Counter[str]:
+    """Values by namespace; of a group that humans joined, what cannot be told apart is left out."""
+    if any(one.same and {one.a, one.b} <= set(group) for one in said):
+        return Counter()
+    return Counter(BY_REF[ref].identifier.namespace for ref in group)
+
+
+@given(links, decisions)
+def test_humans_can_join_two_full_people_but_links_bring_no_third(
+    found: list[Link], said: list[Decision]
+) -> None:
+    part = identity.partition(NODES, found, identity.RULES, said)
+    for group in part.groups:
+        joins = sum(1 for one in said if one.same and {one.a, one.b} <= set(group))
+        users = sum(1 for ref in group if BY_REF[ref].identifier.namespace == "user_id")
+        assert users <= 1 + joins
 
 
 @given(links)
@@ -107,15 +127,39 @@ def test_people_outweigh_newer_devices() -> None:
     assert part.suppressed == {(b, d): "limit:user_id"}
 
 
-def test_a_decision_comes_first_but_no_limit_gives_way() -> None:
-    a, b, e = refs_of("user_id:a", "user_id:b", "email:p@x.y")
+def test_a_decision_comes_first_and_limits_give_way_to_it() -> None:
+    a, b, c, e = refs_of("user_id:a", "user_id:b", "user_id:c", "email:p@x.y")
     found = [Link(a, e, 1), Link(b, e, 6)]
     part = identity.partition(NODES, found, identity.RULES, [Decision(a, e, same=True)])
     assert frozenset((a, e)) in grouped(part)
     part = identity.partition(NODES, found, identity.RULES, [Decision(b, e, same=False)])
     assert part.suppressed == {(b, e): "decision"}
-    part = identity.partition(NODES, [], identity.RULES, [Decision(a, b, same=True)])
-    assert part.suppressed == {(a, b): "limit:user_id"}
+    both = [Decision(a, b, same=True)]
+    part = identity.partition(NODES, found, identity.RULES, both)
+    assert frozenset((a, b, e)) in grouped(part)
+    part = identity.partition(NODES, [*found, Link(c, e, 9)], identity.RULES, both)
+    assert frozenset((a, b)) in grouped(part), "a third user takes the newest link, not the limit"
+    assert frozenset((c, e)) in grouped(part)
+
+
+def test_not_the_same_outranks_the_same_and_the_latest_word_comes_first() -> None:
+    a, b, e = refs_of("user_id:a", "user_id:b", "email:p@x.y")
+    apart = Decision(a, b, same=False)
+    said = [apart, Decision(a, e, same=True, at_ms=1), Decision(b, e, same=True, at_ms=2)]
+    part = identity.partition(NODES, [], identity.RULES, said)
+    assert frozenset((b, e)) in grouped(part)
+    assert part.suppressed == {(a, e): "decision"}
+
+
+def test_a_human_can_say_whose_a_generic_address_is() -> None:
+    many = identity.RULES.neighbours_max + 1
+    users = [Node(n, Identifier("user_id", str(n))) for n in range(many)]
+    info = Node(many, Identifier("email", "info@acme.co"))
+    found = [Link(n, many, n) for n in range(many)]
+    mine = [Decision(7, many, same=True)]
+    part = identity.partition([*users, info], found, identity.RULES, mine)
+    assert frozenset((7, many)) in grouped(part)
+    assert len(part.groups) == many
 
 
 def test_an_address_that_everybody_uses_says_nothing() -> None:

@@ -7,6 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from onefold import storage
+from onefold.identity import decisions
+from onefold.kernel.viewer import SYSTEM
 from tests.identity import parts
 
 DAY = 86_400_000
@@ -70,3 +72,53 @@ def test_any_order_batches_crashes_and_repeats_give_what_f_gives(
 ) -> None:
     with conn.transaction(force_rollback=True):
         _run(conn, history, rng, cached).check()
+
+
+_ENDS = [
+    "user_id:a", "user_id:b", "user_id:c", "email:x@y.z", "email:v@w.z", "contact:1",
+    "anonymous_id:d@2000", "anonymous_id:d@90000000", "anonymous_id:e@90000000", "user_id:never",
+]  # fmt: skip
+_SAID = st.lists(
+    st.tuples(
+        st.sampled_from(["same", "not_same", "not_same", "pin"]),
+        st.lists(st.sampled_from(_ENDS), min_size=2, max_size=2, unique=True),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def _decide(worker: parts.Worker, said: Any, rng: random.Random) -> None:
+    """Say the next thing, or take something back; or let somebody else be the worker."""
+    if said and rng.random() < 0.6:
+        kind, (a, b) = said.pop()
+        worker.decide(kind, a, b, rng.randint(1, 3))
+    elif found := [s for s in decisions.listed(worker.conn, SYSTEM) if s.in_force]:
+        worker.undo(rng.choice(found).id)
+    if rng.random() < 0.2:
+        worker.restart()
+
+
+@SLOW
+@given(
+    history=_histories(),
+    said=_SAID,
+    seed=st.integers(0, 1 << 32),
+    cached=st.sampled_from([2, 99]),
+)
+def test_decisions_count_whenever_they_are_made_and_undone(
+    conn: storage.Connection, history: Any, said: Any, seed: int, cached: int
+) -> None:
+    rng = random.Random(seed)
+    with conn.transaction(force_rollback=True):
+        worker = parts.Worker(conn, identifiers_max=cached)
+        facts = [parts.fact(n, at, *texts) for n, (at, texts) in enumerate(history)]
+        rng.shuffle(facts)
+        while facts or said:
+            if rng.random() < 0.4:
+                _decide(worker, said, rng)
+            size = rng.randint(0, len(facts))
+            batch, facts = facts[:size], facts[size:]
+            if batch:
+                worker.feed(batch)
+            worker.check()

@@ -16,6 +16,7 @@ from onefold.api import (
     destinations,
     door,
     house,
+    identity,
     people,
     signals,
     source_items,
@@ -54,6 +55,7 @@ def router() -> Router:
         path="/api",
         route_handlers=[
             *people.HANDLERS,
+            *identity.HANDLERS,
             *accounts.HANDLERS,
             *contacts.HANDLERS,
             *tickets.HANDLERS,

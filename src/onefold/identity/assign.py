@@ -2,8 +2,9 @@
 
 A person id is a name that others have stored, so it stays where most of the person is: the group
 with the unique identifier (user_id), then with most person-kind identifiers, then the older id
-(ids are given in rising order). A group that is left without one gets the id back that its
-fragments had before a merge, or else a new one. Every change is an entry for the journal, which is
+(ids are given in rising order). When a person comes apart, fragments that once were another's who
+merged into it speak for the id that they had then, and get it back; a group that is left without
+one gets a new one. Every change is an entry for the journal, which is
 what makes ids reproducible: f alone says who is together, not what they are called.
 """
 
@@ -41,12 +42,14 @@ class Assignment(msgspec.Struct, frozen=True):
 
     merged    person ids that ended, with the one each redirects to
     restored  person ids that redirected and are people again
+    moved     person ids that redirect, with the person that now has what they held
     """
 
     ids: list[int]
     entries: list[Entry]
     merged: dict[int, int]
     restored: list[int]
+    moved: dict[int, int] = {}
 
 
 def assign(
@@ -66,19 +69,20 @@ def assign(
     for ref, pid in former.items():
         before[pid].add(ref)
     _claim(groups, before, given)
-    bare = [g for g in range(len(groups)) if g not in given]
     restored: list[int] = []
-    if any(m.ref in former for g in bare for m in groups[g]):
-        _claim(groups, past(), given)
-        restored = [given[g] for g in bare if g in given]
-    for g in bare:
+    held: Mapping[int, Collection[int]] = {}
+    if any(g not in given and any(m.ref in former for m in groups[g]) for g in range(len(groups))):
+        held = past()
+        given, restored = _reclaim(groups, before, held)
+    for g in range(len(groups)):
         if g not in given:
             given[g] = new_id()
     ids = [given[g] for g in range(len(groups))]
     merged = _merged(groups, former, ids)
     entries = _entries(groups, former, before, ids, restored)
     entries += [Entry(old, "merge", to, []) for old, to in sorted(merged.items())]
-    return Assignment(ids, entries, merged, restored)
+    holders = {ref: old for old, refs in held.items() if old not in restored for ref in refs}
+    return Assignment(ids, entries, merged, restored, _merged(groups, holders, ids))
 
 
 def claim(members: Sequence[Member], person_id: int) -> Claim:
@@ -86,6 +90,23 @@ def claim(members: Sequence[Member], person_id: int) -> Claim:
     unique = sum(1 for m in members if m.rank == 0)
     person = sum(1 for m in members if m.rank < 2)
     return -unique, -person, person_id
+
+
+def _reclaim(
+    groups: Sequence[Sequence[Member]],
+    before: Mapping[int, Collection[int]],
+    past: Mapping[int, Collection[int]],
+) -> tuple[dict[int, int], list[int]]:
+    """Ids by what was each one's own before others merged into it, then former ids."""
+    given: dict[int, int] = {}
+    lent = {ref for refs in past.values() for ref in refs}
+    own = {pid: set(refs) - lent or refs for pid, refs in before.items()}
+    _claim(groups, own, given)
+    lasting = set(given)
+    _claim(groups, past, given)
+    restored = [pid for g, pid in sorted(given.items()) if g not in lasting]
+    _claim(groups, before, given)
+    return given, restored
 
 
 def _claim(
@@ -120,7 +141,7 @@ def _claim(
 def _merged(
     groups: Sequence[Sequence[Member]], former: Mapping[int, int], ids: Sequence[int]
 ) -> dict[int, int]:
-    """People that ended, with the group that took most of each."""
+    """People that ended, with the group that has most of each."""
     living = set(ids)
     shares: dict[int, dict[int, list[Member]]] = defaultdict(lambda: defaultdict(list))
     for g, members in enumerate(groups):

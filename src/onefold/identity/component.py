@@ -3,20 +3,23 @@
 Works from the tables alone, after the batch's identifiers, fragments and links are written. A
 component is everything that links reach, the suppressed ones included: what they lead to may change
 sides. A device of several people is no bridge: of such a device only the chapters of people reached
-otherwise belong to the component, unless the device itself changed.
+otherwise belong to the component, unless the device itself changed. A human's "the same" is a link
+like any other here, but leads on from everything: also to the one chapter that it speaks of.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
-from onefold.identity import assign, model, store
+from onefold.identity import assign, chapters, model, store
+from onefold.identity.decisions import Book, End, Said
 from onefold.identity.partition import partition
 from onefold.identity.rules import GENERIC, RULES, SHARED_DEVICE, SIZE, STATIC
 from onefold.kernel.facts import Identifier
 from onefold.storage import Connection
 
 Pair = tuple[int, int]
+_Heard = tuple[Said, model.Decision]
 
 
 class Group(msgspec.Struct):
@@ -34,6 +37,7 @@ class Outcome(msgspec.Struct):
     generic: list[Identifier]
     regrouped: set[int]
     changes: store.Changes
+    heeded: list[Said] = []  # decisions that f cannot follow, or can again
 
 
 class _Spot(msgspec.Struct):
@@ -62,6 +66,8 @@ class _Reached(msgspec.Struct):
     spots: dict[int, _Spot]
     links: dict[Pair, tuple[int, str | None]]
     sizes: dict[int, int]
+    book: Book
+    ids: dict[Identifier, int]  # of identifiers that decisions name; 0 for one never seen
 
     def leads_on(self, spot: _Spot) -> bool:
         """Whether what it is linked to belongs to its component."""
@@ -73,6 +79,19 @@ class _Reached(msgspec.Struct):
         """Whether the identifier's component is beyond the cap."""
         return i in self.spots and self.sizes[self.spots[i].root] > RULES.component_max
 
+    def part_of(self, end: End) -> "_Part | None":
+        """The fragment that an end of a decision means, if it was reached."""
+        spot = self.spots.get(self.ids.get(end.identifier, 0))
+        if spot is None:
+            return None
+        parts = sorted(spot.parts, key=lambda part: part.start)
+        at = chapters.at([part.start for part in parts], max(end.at_ms, 1))
+        return parts[at] if spot.is_device else parts[0]
+
+    def said(self) -> dict[int, Said]:
+        """Every decision that names something here."""
+        return {s.id: s for spot in self.spots.values() for s in self.book.of(spot.identifier)}
+
 
 def regroup(
     conn: Connection,
@@ -80,6 +99,7 @@ def regroup(
     retired: Mapping[int, tuple[int, int]],
     fresh: Iterable[Pair],
     new_id: Callable[[], int],
+    book: Book,
 ) -> Outcome:
     """Group again everything that hangs together with the seeds (identifier ids).
 
@@ -87,7 +107,7 @@ def regroup(
     `fresh`: links written in this batch. In a component beyond the size cap they are suppressed,
     and nothing else changes there.
     """
-    reached = _reach(conn, seeds)
+    reached = _reach(conn, seeds, book)
     out = Outcome([], [], set(), store.Changes())
     live, frozen = _parts(reached)
     _quarantine(reached, frozen, fresh, new_id, out)
@@ -111,8 +131,8 @@ def regroup(
                 given.merged[person] = to
                 given.entries.append(assign.Entry(person, "merge", to, []))
     out.changes.journal += given.entries
-    out.changes.restored += given.restored
-    out.changes.aliases += given.merged.items()
+    out.changes.restored += [*given.restored, *given.moved]
+    out.changes.aliases += [*given.merged.items(), *given.moved.items()]
     out.regrouped |= {entry.person_id for entry in given.entries}
     return out
 
@@ -120,9 +140,9 @@ def regroup(
 # ── what belongs together ──────────────────────────────────────────────────────────────────────
 
 
-def _reach(conn: Connection, seeds: Collection[int]) -> _Reached:
+def _reach(conn: Connection, seeds: Collection[int], book: Book) -> _Reached:
     """Everything within reach of the seeds, level by level; stops where a component is too big."""
-    out = _Reached(frozenset(seeds), {}, {}, {})
+    out = _Reached(frozenset(seeds), {}, {}, {}, book, {})
     frontier = set(seeds)
     while frontier:
         _load(conn, frontier, out)
@@ -133,8 +153,37 @@ def _reach(conn: Connection, seeds: Collection[int]) -> _Reached:
         for a, b, day, suppressed in store.neighbours(conn, asked) if asked else ():
             out.links[a, b] = (day, suppressed)
             frontier |= {a, b} - out.spots.keys()
+        if book:
+            frontier |= _joined_by_hand(conn, out)
     _measure(out)
     return out
+
+
+def _joined_by_hand(conn: Connection, out: _Reached) -> set[int]:
+    """Identifiers yet to be reached that a human said belong to what was reached."""
+    found = [said for said in out.said().values() if said.same]
+    named = {end.identifier for said in found for end in (said.a, said.b)}
+    out.ids.update((spot.identifier, spot.id) for spot in out.spots.values())
+    unknown = named - out.ids.keys()
+    if unknown:
+        out.ids.update(dict.fromkeys(unknown, 0) | store.ids_of(conn, unknown))
+    wanted: set[int] = set()
+    for said in found:
+        for end, other in ((said.a, said.b), (said.b, said.a)):
+            part = out.part_of(end)
+            if part is None or out.oversize(part.spot.id) or not _belongs(out, part):
+                continue
+            far = out.part_of(other)
+            far_id = out.ids[other.identifier]
+            if far is None and far_id:
+                wanted.add(far_id)
+            elif far is not None and far.owner is not None:
+                wanted.add(far.owner)
+    return wanted - out.spots.keys()
+
+
+def _belongs(out: _Reached, part: _Part) -> bool:
+    return part.owner is None or part.owner in out.spots
 
 
 def _load(conn: Connection, ids: Collection[int], out: _Reached) -> None:
@@ -161,6 +210,10 @@ def _measure(out: _Reached) -> None:
     for a, b in out.links:
         if a in through and b in through:
             parent[root(a)] = root(b)
+    for said in out.said().values() if out.book else ():
+        ends = [out.ids.get(end.identifier, 0) for end in (said.a, said.b)]
+        if said.same and all(i in out.spots for i in ends):
+            parent[root(ends[0])] = root(ends[1])
     out.sizes = dict.fromkeys(out.spots, 0)
     for i, spot in out.spots.items():
         spot.root = root(i)
@@ -211,19 +264,22 @@ def _partition(reached: _Reached, live: Mapping[int, _Part], out: Outcome) -> mo
         for part in live.values()
     ]
     links: list[model.Link] = []
-    origin: dict[Pair, Pair] = {}
+    origin: dict[Pair, list[Pair]] = {}
     why: dict[Pair, str | None] = {}
     for pair, (day, _) in reached.links.items():
         ends = _ends(reached, live, pair)
         if ends is None:
             continue
         why[pair] = None if ends else _without_ends(reached, pair)
-        for a, b in ends:
-            links.append(model.Link(a, b, day))
-            origin[min(a, b), max(a, b)] = pair
-    part = partition(nodes, links, RULES)
-    for refs, reason in part.suppressed.items():
-        why[origin[refs]] = reason
+        links += [model.Link(a, b, day) for a, b in ends]
+        if ends:
+            origin[pair] = [(min(refs), max(refs)) for refs in ends]
+    said = _said(reached, live)
+    part = partition(nodes, links, RULES, [decision for _, decision in said])
+    for pair, refs in origin.items():  # one link to several chapters holds while one of them does
+        reasons = [part.suppressed.get(ref) for ref in refs]
+        why[pair] = None if None in reasons else reasons[0]
+    _heed(said, part, out)
     out.changes.suppressed += [
         (*pair, reason) for pair, reason in why.items() if reason != reached.links[pair][1]
     ]
@@ -232,6 +288,35 @@ def _partition(reached: _Reached, live: Mapping[int, _Part], out: Outcome) -> mo
             out.changes.generic.append(spot.id)
             out.generic.append(spot.identifier)
     return part
+
+
+def _said(reached: _Reached, live: Mapping[int, _Part]) -> list[_Heard]:
+    """The decisions of which both ends are here."""
+    if not reached.book:
+        return []
+    reached.ids.update((spot.identifier, spot.id) for spot in reached.spots.values())
+    out = []
+    for said in reached.said().values():
+        a, b = reached.part_of(said.a), reached.part_of(said.b)
+        if a is None or b is None or a is b or a.fragment not in live or b.fragment not in live:
+            continue
+        out.append((said, model.Decision(a.fragment, b.fragment, said.same, said.at_ms)))
+    return out
+
+
+def _heed(
+    said: Iterable[_Heard],
+    part: model.Partition,
+    out: Outcome,
+) -> None:
+    """Note the decisions that f cannot follow, or can again."""
+    for one, decision in said:
+        pair = min(decision.a, decision.b), max(decision.a, decision.b)
+        reason = part.suppressed.get(pair) if decision.same else None
+        if reason != one.suppressed:
+            changed = msgspec.structs.replace(one, suppressed=reason)
+            out.changes.heeded.append((one.id, reason))
+            out.heeded.append(changed)
 
 
 def _ends(reached: _Reached, live: Mapping[int, _Part], pair: Pair) -> list[Pair] | None:

@@ -64,11 +64,12 @@ class Link(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """A human's word on two nodes, by `ref`: the same person, or not."""
+    """A human's word on two nodes, by `ref`: the same person, or not. `at_ms`: when it was said."""
 
     a: int
     b: int
     same: bool
+    at_ms: int = 0
 
 
 class Partition(msgspec.Struct, frozen=True):

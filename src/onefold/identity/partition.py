@@ -2,16 +2,21 @@
 
 Links are taken strongest first, and each joins the groups of its ends unless that would break a
 limit, a human's "not the same", or the size cap; such a link is suppressed, with the reason.
-Strength: a human's decision; then person to person, person to device, device to device; then the
-newest day; then the sum of the namespaces' priorities; then the key. Nothing depends on the order
-of the input. A group is checked as a whole, so limits hold however long the chain of links.
+Strength: a human's decision, the latest first; then person to person, person to device, device to
+device; then the newest day; then the sum of the namespaces' priorities; then the key. Nothing
+depends on the order of the input. A group is checked as a whole, so limits hold however long the
+chain of links.
+
+A human's "the same" outranks the limits: a group that humans made of n people, each with a user id
+of its own, may hold n times what one person can. It yields to "not the same" and the cap.
 
 A node that is linked to more than `neighbours_max` values of one limited namespace (an address like
-support@) says nothing about who somebody is: it is generic, and none of its links counts.
+support@) says nothing about who somebody is: it is generic, and none of its links counts, unless a
+human says whose it is.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from onefold.identity import model
 from onefold.identity.rules import GENERIC, Rules
@@ -21,10 +26,11 @@ _Key = tuple[str, str, int]
 
 
 class _Group:
-    __slots__ = ("apart", "counts", "refs")
+    __slots__ = ("apart", "counts", "people", "refs")
 
     def __init__(self, ref: int) -> None:
         self.refs = [ref]
+        self.people = 1  # how many people humans said are this one
         self.counts: dict[str, int] = {}
         self.apart: set[int] = set()  # refs a human said are somebody else
 
@@ -47,14 +53,15 @@ def partition(
     suppressed: dict[tuple[int, int], str] = {}
     for pair in _strongest_first(by_ref, days, same, rules):
         a, b = groups[pair[0]], groups[pair[1]]
-        if pair[0] in generic or pair[1] in generic:
+        decided = pair in same
+        if not decided and (pair[0] in generic or pair[1] in generic):
             reason: str | None = GENERIC
         elif a is b:
             continue
         else:
-            reason = _forbids(a, b, rules)
+            reason = _forbids(a, b, rules, decided=decided)
         if reason is None:
-            _join(groups, a, b)
+            _join(groups, a, b, rules)
         else:
             suppressed[pair] = reason
     return model.Partition(_sorted(by_ref, groups), suppressed, generic)
@@ -75,12 +82,13 @@ def _generic(
 
 def _decided(
     decisions: Iterable[model.Decision],
-) -> tuple[set[tuple[int, int]], dict[int, set[int]]]:
-    same: set[tuple[int, int]] = set()
+) -> tuple[dict[tuple[int, int], int], dict[int, set[int]]]:
+    same: dict[tuple[int, int], int] = {}
     apart: dict[int, set[int]] = defaultdict(set)
     for decision in decisions:
         if decision.same:
-            same.add((min(decision.a, decision.b), max(decision.a, decision.b)))
+            pair = min(decision.a, decision.b), max(decision.a, decision.b)
+            same[pair] = max(decision.at_ms, same.get(pair, decision.at_ms))
         else:
             apart[decision.a].add(decision.b)
             apart[decision.b].add(decision.a)
@@ -103,7 +111,7 @@ def _singles(
 def _strongest_first(
     by_ref: dict[int, model.Node],
     days: dict[tuple[int, int], int],
-    same: set[tuple[int, int]],
+    same: dict[tuple[int, int], int],
     rules: Rules,
 ) -> list[tuple[int, int]]:
     def strength(pair: tuple[int, int]) -> tuple[int, int, int, _Key, _Key]:
@@ -111,16 +119,15 @@ def _strongest_first(
         one, other = rules.of(a.identifier.namespace), rules.of(b.identifier.namespace)
         kinds = (one.kind, other.kind) if one.kind < other.kind else (other.kind, one.kind)
         first, second = sorted((_key(a), _key(b)))
-        tier = 0 if pair in same else _TIERS[kinds]
-        return tier, -days.get(pair, 0), one.priority + other.priority, first, second
+        tier, newest = (0, same[pair]) if pair in same else (_TIERS[kinds], days[pair])
+        return tier, -newest, one.priority + other.priority, first, second
 
-    return sorted(days.keys() | same, key=strength)
+    return sorted(days.keys() | same.keys(), key=strength)
 
 
-def _forbids(a: _Group, b: _Group, rules: Rules) -> str | None:
-    for namespace, count in a.counts.items():
-        limit = rules.of(namespace).limit
-        if limit is not None and count + b.counts.get(namespace, 0) > limit:
+def _forbids(a: _Group, b: _Group, rules: Rules, *, decided: bool) -> str | None:
+    if not decided:
+        for namespace in _beyond(a, b, rules):
             return f"limit:{namespace}"
     if not a.apart.isdisjoint(b.refs):
         return "decision"
@@ -129,9 +136,22 @@ def _forbids(a: _Group, b: _Group, rules: Rules) -> str | None:
     return None
 
 
-def _join(groups: dict[int, _Group], a: _Group, b: _Group) -> None:
+def _beyond(a: _Group, b: _Group, rules: Rules) -> Iterator[str]:
+    """The namespaces of which the two together would have too many values."""
+    people = max(a.people, b.people)
+    for namespace, count in a.counts.items():
+        limit = rules.of(namespace).limit
+        if limit is not None and count + b.counts.get(namespace, 0) > limit * people:
+            yield namespace
+
+
+def _join(groups: dict[int, _Group], a: _Group, b: _Group, rules: Rules) -> None:
+    people = max(a.people, b.people)
+    if any(rules.of(namespace).limit == 1 for namespace in _beyond(a, b, rules)):
+        people = a.people + b.people  # only a human's word gets here
     if len(a.refs) < len(b.refs):
         a, b = b, a
+    a.people = people
     a.refs += b.refs
     a.apart |= b.apart
     for namespace, count in b.counts.items():

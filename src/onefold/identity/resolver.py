@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import combinations
 from typing import Any, TypeVar
 
-from onefold.identity import cache, chapters, settle, store
+from onefold.identity import cache, chapters, decisions, settle, store
 from onefold.identity.cache import NOBODY, Cache, Device, Entry, Known, Person, Spell
 from onefold.identity.model import Resolved
 from onefold.identity.rules import RULES
@@ -41,6 +41,7 @@ class Resolver:
         self._points_of = points_of
         self._cache = Cache(identifiers_max)
         self._ids: settle.Ids | None = settle.Ids(*store.next_ids(conn))
+        self._book: decisions.Book | None = None
         self._batch = 0
         self._asked = 0, Identifier("", "")
 
@@ -48,6 +49,7 @@ class Resolver:
         """After a failed transaction: memory may hold what the tables do not."""
         self._cache.clear()
         self._ids = None
+        self._book = None
         self._asked = 0, Identifier("", "")
 
     def resolve(self, conn: Connection, facts: Sequence[Fact]) -> Resolved:
@@ -56,7 +58,7 @@ class Resolver:
         entries = self._recognise(conn, facts, work)
         self._observe(facts, entries, work)
         if not work.idle():
-            settler = settle.Settler(conn, self._cache, self._given(conn), work)
+            settler = self._settler(conn, work)
             settler.run(facts, entries, self._points(conn))
         fragments: list[int] = []
         people: list[int] = []
@@ -71,6 +73,30 @@ class Resolver:
         self._cache.turn()
         return Resolved(fragments, people, seen, work.regrouped, work.refold)
 
+    def decide(self, conn: Connection, pos: int, now_ms: int) -> decisions.Taken | None:
+        """Take up the oldest decision that waits, if one does. The caller commits or forgets.
+
+        `pos`: how far the log is processed, which dates the journal's entries.
+        """
+        said = decisions.next_pending(conn)
+        if said is None:
+            return None
+        book = self._decisions(conn)
+        if said.in_force:
+            book.add(said)
+        else:
+            book.drop(said)
+        work = settle.Work()
+        ends = {said.a.identifier, said.b.identifier}
+        work.seeds = set(store.ids_of(conn, ends).values())
+        entries = self._settler(conn, work).decide(pos, now_ms, said.id)
+        outcome = [
+            {"action": e.action, "person": e.person_id, "other": e.other_id} for e in entries
+        ]
+        decisions.taken(conn, said, outcome, now_ms)
+        self._cache.turn()
+        return decisions.Taken(said, work.regrouped)
+
     def account_fragments(self, conn: Connection, keys: Collection[str]) -> dict[str, int]:
         """The accounts' own fragments, made where there is none yet."""
         wanted = {key: Identifier("account_id", key) for key in keys}
@@ -78,7 +104,7 @@ class Resolver:
         for missing in self._cache.load(conn, list(wanted.values())):
             self._make(conn, missing, work)
         if work.nodes:
-            settle.Settler(conn, self._cache, self._given(conn), work).add_alone()
+            self._settler(conn, work).add_alone()
         out = {}
         for key, identifier in wanted.items():
             node = self._cache.node(identifier)
@@ -244,6 +270,15 @@ class Resolver:
         if self._ids is None:
             self._ids = settle.Ids(*store.next_ids(conn))
         return self._ids
+
+    def _settler(self, conn: Connection, work: settle.Work) -> settle.Settler:
+        return settle.Settler(conn, self._cache, self._given(conn), work, self._decisions(conn))
+
+    def _decisions(self, conn: Connection) -> decisions.Book:
+        """Those that were taken up."""
+        if self._book is None:
+            self._book = decisions.Book(decisions.in_force(conn, taken_only=True))
+        return self._book
 
     def _points(self, conn: Connection) -> settle.Points | None:
         points_of = self._points_of

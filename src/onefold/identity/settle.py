@@ -14,6 +14,7 @@ import msgspec
 
 from onefold.identity import assign, cache, chapters, component, devices, store
 from onefold.identity.cache import NOBODY, Cache, Device, Entry, Holder, Known, Person
+from onefold.identity.decisions import Book
 from onefold.identity.rules import GENERIC, RULES, SHARED_DEVICE
 from onefold.kernel.facts import Fact
 from onefold.storage import Connection
@@ -88,6 +89,7 @@ class Work(msgspec.Struct):
     pending: set[Person] = set()  # people without an id until f has run
     doubtful: set[Person] = set()  # people for whom f must run
     regrouped: set[int] = set()
+    entries: list[assign.Entry] = []  # of the journal, that f made
     refold: set[int] = set()
     changes: store.Changes = msgspec.field(default_factory=store.Changes)
 
@@ -99,11 +101,12 @@ class Work(msgspec.Struct):
 class Settler:
     """Turns a batch's `Work` into rows and into what the cache knows."""
 
-    def __init__(self, conn: Connection, known: Cache, ids: Ids, work: Work) -> None:
+    def __init__(self, conn: Connection, known: Cache, ids: Ids, work: Work, book: Book) -> None:
         self.conn = conn
         self.cache = known
         self.ids = ids
         self.work = work
+        self.book = book
 
     def run(self, facts: Sequence[Fact], entries: Sequence[Entry], points: Points | None) -> None:
         """Settle everything and write it."""
@@ -124,6 +127,12 @@ class Settler:
         if work.seeds:
             self._regroup(pos, at_ms)
 
+    def decide(self, pos: int, at_ms: int, decision_id: int) -> list[assign.Entry]:
+        """Run f on what a decision names (`work.seeds`); the entries of the journal that makes."""
+        if self.work.seeds:
+            self._regroup(pos, at_ms, decision_id)
+        return self.work.entries
+
     def add_alone(self) -> None:
         """Write identifiers that nothing links: accounts."""
         self._note_made()
@@ -134,6 +143,10 @@ class Settler:
         for node in self.work.nodes:
             holder = node.spells[0] if isinstance(node, Device) else node
             self.work.made.append((holder, node.id))
+            if node.key in self.book:
+                self.work.seeds.add(node.id)
+                self.work.doubtful.add(holder.person)
+                self.work.pending.add(holder.person)
 
     # ── chapters ───────────────────────────────────────────────────────────────────────────────
 
@@ -175,7 +188,9 @@ class Settler:
         known = all(s.owner in people and not people[s.owner].generic for s in change.entered)
         if change.moved or device.generic or not known or (change.divided and not is_fresh):
             work.seeds |= {device.id, *change.owners}
-            work.pending |= {s.person for s in (*change.made, *change.altered) if s.person.id == 0}
+            owners = [people[who] for who in change.owners if who in people]
+            found = (*change.made, *change.altered, *owners)
+            work.pending |= {s.person for s in found if s.person.id == 0}
             return
         for spell in change.entered:
             owner = people[spell.owner or 0]
@@ -217,15 +232,19 @@ class Settler:
         }
         joined = [p for edge in self.work.edges for p in (edge.a.person, edge.b.person)]
         self.cache.load_people(self.conn, [*joined, *weighed.values()])
-        self.work.seeds |= {i for i, person in weighed.items() if person.contested}
+        doubted = (i for i, p in weighed.items() if p.contested or self._decided(p))
+        self.work.seeds.update(doubted)
         for people, edges in _united(self.work.edges):
             weighty = any(isinstance(e.a, Known) and isinstance(e.b, Known) for e in edges)
             doubtful = any(p in self.work.doubtful or (weighty and p.contested) for p in people)
-            if doubtful or not _legal(people):
+            if doubtful or any(map(self._decided, people)) or not _legal(people):
                 self.work.seeds |= {i for e in edges for i in (e.a_id, e.b_id)}
                 self.work.pending |= {p for p in people if p.id == 0}
             elif len(people) > 1:
                 self._unite(people)
+
+    def _decided(self, person: Person) -> bool:
+        return bool(self.book) and any(key in self.book for _, key in person.members or ())
 
     def _unite(self, people: list[Person]) -> None:
         former = [p for p in people if p.id]
@@ -275,10 +294,12 @@ class Settler:
         changes.fragments_set += [(s.fragment, s.start, s.owner, s.person.id) for s in work.altered]
         changes.days += [(t.a, t.b, t.day) for t in work.days]
 
-    def _regroup(self, pos: int, at_ms: int) -> None:
+    def _regroup(self, pos: int, at_ms: int, decision_id: int | None = None) -> None:
         work = self.work
         fresh = [(f.tie.a, f.tie.b) for f in work.ties]
-        outcome = component.regroup(self.conn, work.seeds, work.retired, fresh, self.ids.new_person)
+        outcome = component.regroup(
+            self.conn, work.seeds, work.retired, fresh, self.ids.new_person, self.book
+        )
         for group in outcome.groups:
             person = self.cache.person(group.person_id)
             person.members, person.contested = group.members, group.contested
@@ -290,8 +311,11 @@ class Settler:
             node = self.cache.node(key)
             if node is not None:
                 node.generic = True
+        for said in outcome.heeded:
+            self.book.add(said)
         work.regrouped |= outcome.regrouped
-        store.write(self.conn, outcome.changes, pos, at_ms)
+        work.entries += outcome.changes.journal
+        store.write(self.conn, outcome.changes, pos, at_ms, decision_id)
 
 
 def _united(edges: Iterable[Edge]) -> list[tuple[list[Person], list[Edge]]]:

@@ -57,6 +57,13 @@ WHERE f.person_id = ANY(%s)
 ORDER BY f.id
 """
 IDENTIFIERS = "SELECT id, namespace, value FROM identifier WHERE id = ANY(%s)"
+IDS_OF = """
+SELECT i.namespace, i.value, i.id FROM unnest(%b::text[], %b::text[]) AS k (namespace, value)
+CROSS JOIN LATERAL (
+  SELECT * FROM identifier x
+  WHERE x.namespace = k.namespace AND md5(x.value) = md5(k.value) AND x.value = k.value LIMIT 1
+) i
+"""
 NEIGHBOURS = """
 SELECT a, b, last_day, suppressed FROM link WHERE a = ANY(%s)
 UNION
@@ -125,10 +132,14 @@ SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[])
 ON CONFLICT (device_id, at_ms, who_id) DO UPDATE SET until_ms = excluded.until_ms
 """
 ADD_JOURNAL = """
-INSERT INTO person_journal (pos, person_id, action, other_id, members, at_ms)
-SELECT t.pos, t.person_id, t.action, t.other_id, t.members::bigint[], t.at_ms
-FROM unnest(%b::bigint[], %b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::bigint[])
-  AS t (pos, person_id, action, other_id, members, at_ms)
+INSERT INTO person_journal (pos, person_id, action, other_id, members, at_ms, decision_id)
+SELECT t.pos, t.person_id, t.action, t.other_id, t.members::bigint[], t.at_ms, t.decision_id
+FROM unnest(%b::bigint[], %b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::bigint[],
+  %b::bigint[]) AS t (pos, person_id, action, other_id, members, at_ms, decision_id)
+"""
+SET_HEEDED = """
+UPDATE identity_decision d SET suppressed = t.suppressed
+FROM unnest(%b::bigint[], %b::text[]) AS t (id, suppressed) WHERE d.id = t.id
 """
 DROP_ALIASES = "DELETE FROM person_alias WHERE old_id = ANY(%s)"
 ADD_ALIASES = """
@@ -208,6 +219,7 @@ class Changes(msgspec.Struct):
     journal: list[assign.Entry] = []
     restored: list[int] = []
     aliases: Rows = []
+    heeded: Rows = []  # decision, why it is not followed
 
 
 def next_ids(conn: Connection) -> tuple[int, int, int]:
@@ -251,6 +263,13 @@ def identifiers(conn: Connection, ids: Collection[int]) -> dict[int, Identifier]
     return {i: Identifier(namespace, value) for i, namespace, value in rows}
 
 
+def ids_of(conn: Connection, keys: Collection[Identifier]) -> dict[Identifier, int]:
+    """Ids of those identifiers that are known."""
+    params = ([k[0] for k in keys], [k[1] for k in keys])
+    rows = conn.execute(IDS_OF, params, prepare=False, binary=True)
+    return {Identifier(namespace, value): i for namespace, value, i in rows}
+
+
 def neighbours(conn: Connection, ids: Collection[int]) -> Rows:
     """(a, b, last_day, suppressed) of every link of the identifiers."""
     wanted = list(ids)
@@ -267,8 +286,13 @@ def past(conn: Connection, person_ids: Iterable[int]) -> dict[int, list[int]]:
     return dict(conn.execute(PAST, (list(person_ids),), prepare=False).fetchall())
 
 
-def write(conn: Connection, changes: Changes, pos: int, at_ms: int) -> None:
-    """Write everything in one round trip; `pos` and `at_ms` date the journal's entries."""
+def write(
+    conn: Connection, changes: Changes, pos: int, at_ms: int, decision_id: int | None = None
+) -> None:
+    """Write everything in one round trip; `pos` and `at_ms` date the journal's entries.
+
+    `decision_id`: of the human's decision that caused them, if one did.
+    """
     with conn.pipeline():
         _each(conn, ADD_IDENTIFIERS, changes.identifiers)
         _list(conn, SET_GENERIC, changes.generic)
@@ -281,12 +305,13 @@ def write(conn: Connection, changes: Changes, pos: int, at_ms: int) -> None:
         _each(conn, DROP_LOGINS, changes.logins_dropped)
         _each(conn, ADD_LOGINS, changes.logins)
         journal = [
-            (pos, e.person_id, e.action, e.other_id, _array(e.members), at_ms)
+            (pos, e.person_id, e.action, e.other_id, _array(e.members), at_ms, decision_id)
             for e in changes.journal
         ]
         _each(conn, ADD_JOURNAL, journal)
         _list(conn, DROP_ALIASES, changes.restored)
         _each(conn, ADD_ALIASES, changes.aliases)
+        _each(conn, SET_HEEDED, changes.heeded)
 
 
 def _each(conn: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:

@@ -1,7 +1,7 @@
 """Ids as the API writes them: `con_4` for contact 4. Bare integers are understood as well.
 
 per person   acc account   con contact   tsk task   tkt ticket   sig signal
-usr user     src source    dst destination
+usr user     src source    dst destination   dec decision on who is who
 """
 
 import re
@@ -12,6 +12,7 @@ from onefold.kernel import errors
 NAMES = {
     "per": "person", "acc": "account", "con": "contact", "tsk": "task", "tkt": "ticket",
     "sig": "signal", "usr": "user", "src": "source", "dst": "destination",
+    "dec": "decision",
 }  # fmt: skip
 _ID_MAX = 2**63 - 1
 _DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)

@@ -106,6 +106,13 @@ neighbours_max = 100  # values of one limited namespace linked to an identifier;
 device_users_max = 50  # people logging in on one device; more: a kiosk, which belongs to nobody
 device_chapters_max = 1_000
 links_fact_all_max = 4  # identifiers of one fact that are linked pairwise; more: to the first only
+decisions_max = 100_000  # of humans, in force; the worker holds them in memory
+decisions_step_max = 50  # taken up between two micro-batches
+decision_reason_chars_max = 1_000
+decision_wait_ms = 1_500  # that a door waits for the worker to take a decision up
+graph_nodes_max = 2_000  # identifiers and chapters looked at to explain who is who
+graph_people_max = 200
+graph_drawn_max = 60  # identifiers and chapters in the picture; the list holds all
 
 # audiences
 audiences_max = 1_000

@@ -72,9 +72,13 @@ class Touches(TypedDict):
 
 
 class Person(TypedDict):
-    """A person. `merged_ids` are former ids that lead here."""
+    """A person. `merged_ids` are former ids that lead here.
+
+    `merged_into` is the person's own id when a former one was asked for, else null.
+    """
 
     id: str
+    merged_into: str | None
     identifiers: list[IdentifierLine]
     traits: dict[str, TraitLine]
     touches: Touches | None

@@ -33,6 +33,7 @@ def person(conn: Connection, viewer: Viewer, ref: str) -> model.Person:
     contacts = [ids.api_id("con", int(r["value"])) for r in found if r["namespace"] == "contact"]
     return {
         "id": ids.api_id("per", person_id),
+        "merged_into": ids.api_id("per", person_id) if refs.person(ref) in merged else None,
         "identifiers": lines.identifiers(found, view.seen),
         "traits": lines.traits(view.traits, sources),
         "touches": lines.touches(view.touches, sources),

@@ -13,7 +13,7 @@ import time
 import psycopg
 import structlog
 
-from onefold import audiences, log, profiles, storage
+from onefold import audiences, identity, log, profiles, storage
 from onefold.kernel import clock, facts, limits
 from onefold.profiles import dirty
 from onefold.storage import Connection, locks
@@ -55,7 +55,8 @@ class Engine:
         """Do what there is to do, a bounded amount; False when there was nothing."""
         if self._time("catalog", now_ms, _CATALOG_MS):
             self._reload()
-        worked = self._catch_up(now_ms)
+        worked = self._decide(now_ms)
+        worked = self._catch_up(now_ms) or worked
         worked = self._conclude(now_ms) or worked
         if self._time("due", now_ms, _DUE_MS):
             self._due(now_ms)
@@ -90,8 +91,27 @@ class Engine:
         items = self._ingest(now_ms)
         worked = items > 0
         while items * 2 > limits.batch_events_max and time.monotonic() < until:
+            self._decide(now_ms)
             items = self._ingest(now_ms)
         return worked
+
+    def _decide(self, now_ms: int) -> bool:
+        """Take up humans' decisions on who is who, a transaction each; mostly there is none."""
+        for taken in range(limits.decisions_step_max):
+            said = identity.decisions.next_pending(self.conn)
+            if said is None:
+                return taken > 0
+            try:
+                self.ingest.decide(self.conn, now_ms)
+            except psycopg.OperationalError:
+                raise
+            except Exception as error:  # one decision must not stop the worker
+                logger.exception("decision failed", decision=said.id)
+                self.conn.rollback()
+                self.ingest.forget(self.conn, now_ms)
+                identity.decisions.give_up(self.conn, said.id, type(error).__name__, now_ms)
+            self.conn.commit()
+        return True
 
     def _ingest(self, now_ms: int) -> int:
         rows = log.read(self.conn, self.ingest.seq)

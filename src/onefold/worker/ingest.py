@@ -8,7 +8,7 @@ caller commits, and then calls `Batch.committed`; after a failure it rolls back 
 
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -137,10 +137,7 @@ class Ingest:
             profiles.store.add_usage(conn, usage)
         for device in resolved.refold:
             self._refold(conn, device, catalog, marks)
-        if resolved.regrouped:
-            for person in resolved.regrouped:
-                marks.add(dirty.PERSON, person, dirty.VIEW | dirty.GROUPS | dirty.ALL)
-            self.cache.entities.drop((dirty.PERSON, p) for p in resolved.regrouped)
+        self._mark(resolved.regrouped, marks)
         with conn.pipeline():
             profiles.store.put_marks(conn, marks)
             profiles.store.add_ledger(conn, batch.ledger)
@@ -152,6 +149,20 @@ class Ingest:
         today = clock.day_of(now_ms)
         if any(key[2] < today for key in usage):
             self.usage_changed.set()
+
+    def decide(self, conn: Connection, now_ms: int) -> None:
+        """Take up one decision of a human on who is who. The caller commits."""
+        taken = self.resolver.decide(conn, facts.position(self.seq + 1, 0) - 1, now_ms)
+        if taken is not None:
+            marks = dirty.Marks()
+            self._mark(taken.regrouped, marks)
+            profiles.store.put_marks(conn, marks)
+
+    def _mark(self, regrouped: Collection[int], marks: dirty.Marks) -> None:
+        """People whose fragments changed are concluded anew, whatever was known of them."""
+        for person in regrouped:
+            marks.add(dirty.PERSON, person, dirty.VIEW | dirty.GROUPS | dirty.ALL)
+        self.cache.entities.drop((dirty.PERSON, p) for p in regrouped)
 
     def committed(self, batch: Batch) -> None:
         """Take up what a committed batch changed outside the states."""
