@@ -81,7 +81,8 @@ def test_a_merged_id_answers_the_person_it_became(company: Company) -> None:
     person = record.person(company.conn, SYSTEM, "anonymous_id:d1")
     (gone,) = {visitor, user} - {person["id"]}
     assert person["merged_ids"] == [gone]
-    assert record.person(company.conn, SYSTEM, gone) == person
+    former = record.person(company.conn, SYSTEM, gone)
+    assert former == {**person, "merged_into": person["id"]}
     assert record.person_timeline(company.conn, SYSTEM, gone)["items"]
 
 
