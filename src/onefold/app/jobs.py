@@ -23,6 +23,7 @@ from procrastinate import retry
 from onefold import storage
 from onefold.kernel import limits
 from onefold.kernel.settings import Settings
+from onefold.record import importing
 from onefold.storage import jobs, locks
 
 _BEAT_S = 5.0
@@ -38,7 +39,10 @@ SELECT EXISTS (
 logger = structlog.get_logger("onefold.jobs")
 
 # Every task by the name that `storage.jobs.defer` uses.
-TASKS: dict[str, jobs.Task] = {}
+TASKS: dict[str, jobs.Task] = {
+    importing.RUN: importing.run,
+    importing.REVERT: importing.take_back,
+}
 PERIODIC: tuple[jobs.Periodic, ...] = ()
 
 

@@ -14,6 +14,7 @@ from onefold.kernel import clock, errors, settings
 from onefold.kernel.viewer import SYSTEM, Role
 
 Category = Literal["product", "website", "billing", "support", "email"]
+Target = Literal["people", "accounts", "events", "contacts", "companies", "tickets", "tasks"]
 Data = Annotated[Path | None, cyclopts.Parameter(help="Folder of the server's data.")]
 
 app = cyclopts.App(
@@ -154,6 +155,46 @@ def users_create(
         conn.commit()
     _say(f"{email} may log in as {role}. Password:")
     print(password)
+
+
+@app.command(name="import")
+def import_(
+    file: Path,
+    *,
+    target: Annotated[
+        Target | None, cyclopts.Parameter(name="--as", help="What the rows are; guessed if absent.")
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        cyclopts.Parameter(name="--map", help="Column and field, `E-mail=email`; repeatable."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        cyclopts.Parameter(name="--set", help="A value for every row, `event=Signed Up`."),
+    ] = None,
+    source: str | None = None,
+    dry_run: bool = False,
+    data: Data = None,
+    database_url: str | None = None,
+) -> None:
+    """Import a CSV, JSONL, Parquet or Excel file. Its import id is on the last line of stdout.
+
+    Parameters
+    ----------
+    source: Key of the source that events, people and accounts come from.
+    dry_run: Only say what would be created, matched and refused.
+    """
+    from onefold.cli import imports
+
+    imports.run(file, target, map_ or [], set_ or [], source, dry_run, data, database_url)
+
+
+@app.command
+def revert(import_id: str, *, data: Data = None, database_url: str | None = None) -> None:
+    """Take a whole import back, as if it had never been. The server does it; this waits."""
+    from onefold.cli import imports
+
+    imports.revert(import_id, data, database_url)
 
 
 @app.command

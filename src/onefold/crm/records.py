@@ -57,9 +57,12 @@ class Work(NamedTuple):
     items: list[Item]
 
 
-def append(conn: Connection, items: list[Item], now_ms: int) -> None:
-    """Append facts collected with `into=`: the last statement before the caller commits."""
-    log.append_facts(conn, "crm", items, now_ms)
+def append(conn: Connection, items: list[Item], now_ms: int) -> list[int]:
+    """Append facts collected with `into=`: the last statement before the caller commits.
+
+    Answers their positions.
+    """
+    return log.append_facts(conn, "crm", items, now_ms)
 
 
 class Records(Generic[T]):

@@ -238,6 +238,11 @@ def find(conn: Connection, keys: Collection[Identifier]) -> Rows:
     return conn.execute(FIND, params, prepare=False, binary=True).fetchall()
 
 
+def known(conn: Connection, keys: Collection[Identifier]) -> set[Identifier]:
+    """Those of the identifiers that there are."""
+    return {Identifier(row[0], row[1]) for row in find(conn, set(keys))} if keys else set()
+
+
 def logins(conn: Connection, device_ids: Collection[int]) -> Rows:
     """(device, at_ms, who, until_ms, who's namespace, who's value, last_day of their link)."""
     return conn.execute(LOGINS, (list(device_ids),), prepare=False, binary=True).fetchall()

@@ -204,3 +204,18 @@ live_beat_s = 15  # a comment when nothing happens, so that proxies keep the str
 jobs_at_once_max = 4
 job_attempts_max = 10  # tries of a job that meets a database that is away
 job_kept_h = 24 * 7  # a job that is done stays listed
+
+# files and tables that are read in
+import_file_bytes_max = 4_000_000_000
+import_value_chars_max = 1_000_000  # one value of a file
+import_column_chars_max = 200
+import_columns_max = 1_000
+import_chunk_rows = 1_000  # rows of a file that are appended in one transaction
+import_crm_chunk_rows = 100  # rows of a file that become CRM rows in one transaction
+import_sample_rows = 100
+import_preview_rows = 10_000  # rows that a preview reads
+import_faults_max = 100  # faults that are told; the rest is counted
+import_shown_chars_max = 80  # of a value in a fault
+imports_kept_max = 1_000  # listed
+pull_rows_fetch = 1_000
+pull_runs_kept = 100  # runs listed of a pull

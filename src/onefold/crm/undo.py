@@ -1,0 +1,105 @@
+"""Taking back what an import did to a record: gone if it made it, as before if it changed it.
+
+Nothing is told: the facts that the import left are taken out of the states by the worker, and the
+record is as if the import had never been. A record that somebody changed since, or that others
+refer to, is kept.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from onefold.crm import store
+from onefold.crm.model import Row
+from onefold.kernel.viewer import Viewer
+from onefold.storage import Connection
+
+Outcome = Literal["deleted", "restored", "kept"]
+_FIXED = ("id", "version", "created_at", "health", "last_seen_ms", "risk", "risk_reason")
+_TIMES = ("updated_at", "resolved_at", "done_at", "due_at", "archived_at")
+# Who refers to a record: a statement that finds one, and what to call it.
+_USED: dict[str, tuple[tuple[str, str], ...]] = {
+    "contact": (
+        ("SELECT FROM ticket WHERE contact_id = %s LIMIT 1", "a ticket"),
+        ("SELECT FROM task WHERE contact_id = %s LIMIT 1", "a task"),
+    ),
+    "account": (
+        ("SELECT FROM contact WHERE account_id = %s LIMIT 1", "a contact"),
+        ("SELECT FROM ticket WHERE account_id = %s LIMIT 1", "a ticket"),
+        ("SELECT FROM task WHERE account_id = %s LIMIT 1", "a task"),
+        ("SELECT FROM signal WHERE account_id = %s LIMIT 1", "a signal"),
+    ),
+    "ticket": (("SELECT FROM task WHERE ticket_id = %s LIMIT 1", "a task"),),
+    "task": (),
+}
+ROW = "SELECT * FROM {} WHERE id = %s FOR UPDATE"
+CONTACTS = """
+SELECT lower(email), id FROM contact WHERE lower(email) = ANY(%s) AND archived_at IS NULL
+"""
+ACCOUNTS = """
+SELECT v.value, a.id FROM unnest(%s::text[]) AS v (value)
+CROSS JOIN LATERAL (
+  SELECT id, 1 AS rank FROM account WHERE md5(key) = md5(v.value)
+  UNION ALL SELECT id, 2 FROM account WHERE domain = lower(v.value) AND domain <> ''
+  UNION ALL SELECT id, 3 FROM account WHERE name_sort = lower(v.value) AND name = v.value
+  ORDER BY rank, id LIMIT 1
+) a
+"""
+
+
+def contacts_by_email(conn: Connection, viewer: Viewer, emails: Sequence[str]) -> dict[str, int]:
+    """Contact ids by address in lower case, of those there are."""
+    viewer.must_read()
+    return dict(conn.execute(CONTACTS, ([e.lower() for e in emails],)).fetchall())
+
+
+def accounts_like(conn: Connection, viewer: Viewer, values: Sequence[str]) -> dict[str, int]:
+    """Account ids by key, else domain, else name, of those there are."""
+    viewer.must_read()
+    return dict(conn.execute(ACCOUNTS, (list(values),)).fetchall())
+
+
+def snapshot(conn: Connection, viewer: Viewer, noun: str, row_id: int) -> Row:
+    """A record's own columns, held until the transaction ends."""
+    viewer.must_write()
+    return _row(conn, noun, row_id) or {}
+
+
+def undo(
+    conn: Connection,
+    viewer: Viewer,
+    noun: str,
+    row_id: int,
+    before: Mapping[str, Any] | None,
+    version: int,
+) -> tuple[Outcome, str, int]:
+    """Take a change back: what became of the record, why, and its version now."""
+    viewer.must_admin()
+    row = _row(conn, noun, row_id)
+    if row is None:
+        return "deleted", "it was gone already", 0
+    if row["version"] != version:
+        return "kept", "it was changed after the import", row["version"]
+    if before is None:
+        for statement, used_by in _USED[noun]:
+            if conn.execute(statement.encode(), (row_id,)).fetchone() is not None:
+                return "kept", f"{used_by} refers to it", row["version"]
+        table = sql.Identifier(store.SHAPES[noun].table)
+        conn.execute(sql.SQL("DELETE FROM {} WHERE id = %s").format(table), (row_id,))
+        return "deleted", "", 0
+    columns = {n: _time(n, v) for n, v in before.items() if n in row and n not in _FIXED}
+    store.update(conn, noun, row_id, columns)
+    return "restored", "", row["version"] + 1
+
+
+def _row(conn: Connection, noun: str, row_id: int) -> Row | None:
+    query = sql.SQL(ROW).format(sql.Identifier(store.SHAPES[noun].table))
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query, (row_id,)).fetchone()
+
+
+def _time(name: str, value: Any) -> Any:
+    return datetime.fromisoformat(value) if name in _TIMES and isinstance(value, str) else value

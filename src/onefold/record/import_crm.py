@@ -1,0 +1,232 @@
+"""Rows of a file to CRM records: found or made by the CRM's own commands, each noted for a revert.
+
+A contact is found by its e-mail; a company by key, else domain, else name; tickets and tasks are
+always new. A company that a row names and nobody knows is made. Values of other tools are
+understood: a `solved` ticket is resolved, a `normal` priority is medium.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from onefold import crm
+from onefold.kernel import errors, ids, limits
+from onefold.kernel.viewer import Viewer
+from onefold.sources import imports
+from onefold.sources.imports.read import Record
+from onefold.storage import Connection
+
+Change = tuple[int, str, int, Mapping[str, Any] | None, int]
+NOUNS = {"contacts": "contact", "companies": "account", "tickets": "ticket", "tasks": "task"}
+_ROOMS: dict[str, Any] = {
+    "contact": crm.contacts, "account": crm.accounts, "ticket": crm.tickets, "task": crm.tasks,
+}  # fmt: skip
+_PREFIX = {"contact": "con", "account": "acc", "ticket": "tkt", "task": "tsk"}
+# Other tools' words for our choices, in lower case.
+_WORDS: dict[str, dict[str, dict[str, str]]] = {
+    "ticket": {
+        "status": {
+            "new": "open", "in progress": "open", "waiting": "paused", "pending": "paused",
+            "hold": "paused", "on hold": "paused", "on-hold": "paused", "snoozed": "paused",
+            "solved": "resolved", "closed": "resolved", "done": "resolved", "complete": "resolved",
+        },
+        "priority": {"normal": "medium", "critical": "urgent", "highest": "urgent", "p1": "urgent",
+                     "p2": "high", "p3": "medium", "p4": "low", "lowest": "low"},
+        "category": {"question": "general_inquiry", "incident": "product_issue",
+                     "problem": "product_issue", "bug": "product_issue", "billing": "billing_issue",
+                     "feature request": "feature_request", "feature": "feature_request",
+                     "task": "general_inquiry", "other": "general_inquiry"},
+        "channel": {"web": "form", "api": "form", "mail": "email", "messaging": "chat",
+                    "messenger": "chat", "voice": "phone", "call": "phone"},
+    },
+    "task": {
+        "status": {"not started": "open", "todo": "open", "to do": "open", "in progress": "open",
+                   "not_started": "open", "in_progress": "open", "waiting": "open",
+                   "deferred": "open", "completed": "done", "complete": "done", "closed": "done",
+                   "canceled": "cancelled"},
+        "priority": {"normal": "medium", "none": "medium", "urgent": "high", "highest": "high",
+                     "lowest": "low"},
+        "kind": {"to-do": "todo", "to do": "todo", "task": "todo", "other": "todo",
+                 "follow up": "todo", "meeting": "todo", "e-mail": "email", "mail": "email",
+                 "phone": "call"},
+    },
+}  # fmt: skip
+
+
+class Tally(msgspec.Struct):
+    """What a chunk of rows came to."""
+
+    created: int = 0
+    matched: int = 0
+    unchanged: int = 0
+    faults: list[imports.RowFault] = []
+    changes: list[Change] = []
+    items: list[crm.Item] = []
+
+
+class Writer:
+    """Writes the rows of one import, in the caller's transaction."""
+
+    def __init__(self, viewer: Viewer, builder: imports.items.Builder, target: str) -> None:
+        self.viewer = viewer
+        self.builder = builder
+        self.noun = NOUNS[target]
+        self._owners: dict[str, str] | None = None
+
+    def write(self, conn: Connection, rows: Sequence[Record], now_ms: int) -> Tally:
+        """Each row by itself: a wrong one is a fault, and its neighbours go on."""
+        out = Tally()
+        for record in rows:
+            found = self.builder.read(record)
+            if isinstance(found, imports.RowFault):
+                out.faults.append(found)
+                continue
+            part = Tally()
+            try:
+                with conn.transaction():
+                    self._row(conn, record, dict(found[0]), now_ms, part)
+            except errors.Invalid as invalid:
+                out.faults.append(self._fault(record, invalid.faults[0], found[0]))
+                continue
+            except errors.Conflict as conflict:
+                out.faults.append(
+                    self.builder.fault(record, "", "", str(conflict)[:200], "Change the row.")
+                )
+                continue
+            out.created += part.created
+            out.matched += part.matched
+            out.unchanged += part.unchanged
+            out.changes += part.changes
+            out.items += part.items
+        return out
+
+    def exists(self, conn: Connection, values: Mapping[str, Any]) -> bool:
+        """Whether a row's record is there already: for previews."""
+        return self._find(conn, values) is not None
+
+    def values(self, conn: Connection, fields: dict[str, Any]) -> dict[str, Any]:
+        """Fields of a row as the CRM's commands take them, references aside."""
+        out: dict[str, Any] = {}
+        for name, value in fields.items():
+            if name == "owner":
+                owner = self._owner(conn, value)
+                if owner:
+                    out["owner_id"] = owner
+            elif name == "name" and self.noun == "contact":
+                first, _, last = value.partition(" ")
+                out.setdefault("first_name", first)
+                out.setdefault("last_name", last)
+            elif name == "tags":
+                out[name] = [t for t in value.strip("[]").replace(";", ",").split(",") if t.strip()]
+            elif name != "account":
+                words = _WORDS.get(self.noun, {}).get(name)
+                out[name] = words.get(value.lower(), value.lower()) if words else value
+        return out
+
+    def _row(
+        self, conn: Connection, record: Record, fields: dict[str, Any], now_ms: int, out: Tally
+    ) -> None:
+        values = self.values(conn, fields)
+        if fields.get("account"):
+            values["account_id"] = self._account(conn, record, fields["account"], now_ms, out)
+        if self.noun == "task" and values.get("email"):
+            values["contact_id"] = self._contact(conn, record, values, now_ms, out)
+            del values["email"]
+        elif self.noun == "ticket" and values.get("email"):
+            self._contact(conn, record, values, now_ms, out)
+        there = self._find(conn, values)
+        if there is None:
+            self._create(conn, self.noun, record, values, now_ms, out)
+            out.created += 1
+            return
+        room = _ROOMS[self.noun]
+        before = crm.undo.snapshot(conn, self.viewer, self.noun, there)
+        if self.noun == "account":
+            values = {n: v for n, v in values.items() if n != "key"}
+        after = room.update(conn, self.viewer, there, values, now_ms, into=out.items)
+        if after.version == before["version"]:
+            out.unchanged += 1
+            return
+        out.changes.append((record.number, self.noun, there, before, after.version))
+        out.matched += 1
+
+    def _create(
+        self,
+        conn: Connection,
+        noun: str,
+        record: Record,
+        values: dict[str, Any],
+        now_ms: int,
+        out: Tally,
+    ) -> int:
+        made = _ROOMS[noun].create(conn, self.viewer, values, now_ms, into=out.items)
+        row_id = ids.parse_id(_PREFIX[noun], made.id)
+        out.changes.append((record.number, noun, row_id, None, made.version))
+        return row_id
+
+    def _find(self, conn: Connection, values: Mapping[str, Any]) -> int | None:
+        if self.noun == "contact" and values.get("email"):
+            email = str(values["email"]).strip().lower()
+            return crm.undo.contacts_by_email(conn, self.viewer, [email]).get(email)
+        if self.noun == "account":
+            for name in ("key", "domain", "name"):
+                value = values.get(name)
+                found = crm.undo.accounts_like(conn, self.viewer, [value]) if value else {}
+                if value and found:
+                    return found[value]
+                if name == "key" and value:
+                    return None
+        return None
+
+    def _contact(
+        self, conn: Connection, record: Record, values: Mapping[str, Any], now_ms: int, out: Tally
+    ) -> str:
+        email = str(values["email"]).strip().lower()
+        there = crm.undo.contacts_by_email(conn, self.viewer, [email]).get(email)
+        if there is None:
+            new = {"email": email, "account_id": values.get("account_id")}
+            there = self._create(conn, "contact", record, new, now_ms, out)
+        return ids.api_id("con", there)
+
+    def _account(
+        self, conn: Connection, record: Record, value: str, now_ms: int, out: Tally
+    ) -> str:
+        found = crm.undo.accounts_like(conn, self.viewer, [value])
+        if value in found:
+            return ids.api_id("acc", found[value])
+        new = {"name": value} if " " in value else {"key": value, "name": value}
+        return ids.api_id("acc", self._create(conn, "account", record, new, now_ms, out))
+
+    def _owner(self, conn: Connection, value: str) -> str:
+        """A user by address, name or id; "" for nobody we know: an owner elsewhere is no fault."""
+        if self._owners is None:
+            users = crm.users.list_all(conn, self.viewer)
+            self._owners = {}
+            for user in users:
+                if user.enabled:
+                    self._owners |= dict.fromkeys(
+                        (user.email.lower(), user.name.lower(), user.id), user.id
+                    )
+        return self._owners.get(value.strip().lower(), "")
+
+    def _fault(
+        self, record: Record, fault: errors.Fault, fields: Mapping[str, Any]
+    ) -> imports.RowFault:
+        column = self.builder.column(fault.field)
+        value = fields.get(fault.field, "")
+        return self.builder.fault(record, column, value, fault.problem, fault.remedy)
+
+
+def undo_some(conn: Connection, viewer: Viewer, import_id: int) -> int:
+    """Take back the newest CRM changes of an import; how many. The caller commits."""
+    rows = imports.store.open_changes(conn, import_id, limits.import_crm_chunk_rows)
+    versions: dict[tuple[str, int], int] = {}
+    for change_id, noun, record_id, before, version in rows:
+        known = versions.get((noun, record_id), version)
+        outcome, reason, now = crm.undo.undo(conn, viewer, noun, record_id, before, known)
+        imports.store.settle(conn, change_id, outcome, reason)
+        if outcome == "restored":
+            versions[noun, record_id] = now
+            imports.store.moved(conn, import_id, noun, record_id, now)
+    return len(rows)

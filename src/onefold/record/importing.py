@@ -1,0 +1,467 @@
+"""Imports of files: draft, mapping, preview, start, revert; and the run itself.
+
+A run appends a chunk of rows and commits with it how far it is, so that whatever kills it, the next
+start goes on after the last chunk that counts. A revert takes CRM rows back here, and facts in the
+worker (worker/undo.py), which alone changes states.
+"""
+
+import itertools
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from onefold import crm, governance, identity, log, sources
+from onefold.kernel import clock, errors, facts, ids, limits
+from onefold.kernel.viewer import SYSTEM, Viewer
+from onefold.record import import_crm
+from onefold.sources import imports
+from onefold.sources.imports.read import Record
+from onefold.storage import Connection, jobs
+
+RUN, REVERT = "imports.run", "imports.revert"
+SOURCE_NAME = "File imports"
+_OPEN = ("draft", "waiting", "running")
+_OVER = ("done", "failed", "cancelled")
+
+
+class Preview(msgspec.Struct):
+    """What a start would do, by the first rows: `whole` when those are all rows."""
+
+    rows: int = 0
+    created: int = 0
+    matched: int = 0
+    refused: int = 0
+    whole: bool = True
+    faults: list[imports.RowFault] = []
+    examples: list[dict[str, object]] = []
+
+
+# ── drafts ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def keep_file(data: Path, name: str, source: BinaryIO) -> Path:
+    """Copy a file to where runs find it. Raises `TooLarge`."""
+    folder = data / "imports"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    suffix = Path(name).suffix.lower()[:10] if Path(name).suffix.isprintable() else ""
+    path = folder / f"{secrets.token_hex(8)}{suffix}"
+    left = limits.import_file_bytes_max
+    with path.open("wb") as out:
+        while block := source.read(1 << 20):
+            left -= len(block)
+            if left < 0:
+                path.unlink()
+                raise errors.TooLarge(
+                    f"`{name}` has more than {limits.import_file_bytes_max:,} bytes. Split it."
+                )
+            out.write(block)
+    return path
+
+
+def draft(
+    conn: Connection,
+    viewer: Viewer,
+    *,
+    path: Path,
+    name: str,
+    target: str,
+    now_ms: int,
+    source_id: int | None = None,
+    sheet: str = "",
+) -> imports.Import:
+    """A new import of a file that was kept, with a proposal for its columns.
+
+    `target` may be empty: then it is guessed. Raises `Invalid` for a file that can't be read.
+    """
+    viewer.must_admin()
+    sample = imports.detect.look(path, name, sheet)
+    chosen = _target(target) if target else imports.suggest.target(sample)
+    if source_id is not None:
+        sources.get(conn, viewer, source_id)
+    return imports.store.create(
+        conn, viewer, name=name, target=chosen, source_id=source_id, path=str(path.absolute()),
+        form=sample.format, mapping=imports.suggest.mapping(chosen, sample),
+        now=clock.to_datetime(now_ms),
+    )  # fmt: skip
+
+
+def sample(one: imports.Import) -> imports.Sample:
+    """The file's columns and first rows."""
+    path = Path(one.path)
+    if not path.exists():
+        raise errors.NotFound(f"The file of `{one.api_id}` is not here any more. Upload it again.")
+    return imports.detect.look(path, one.name, one.format.sheet)
+
+
+def set_up(
+    conn: Connection,
+    viewer: Viewer,
+    import_id: int,
+    *,
+    target: str | None = None,
+    mapping: imports.Mapping | None = None,
+    source_id: int | None = None,
+) -> imports.Import:
+    """Change a draft. Another target without a mapping gets a new proposal."""
+    viewer.must_admin()
+    one = imports.store.get(conn, viewer, import_id, hold=True)
+    if one.status != "draft":
+        raise errors.Conflict(f"`{one.api_id}` is {one.status}: only a draft can be changed.")
+    found = sample(one)
+    chosen = _target(target) if target else one.target
+    if mapping is None and chosen != one.target:
+        mapping = imports.suggest.mapping(chosen, found)
+    if mapping is not None:
+        faults = imports.items.check(chosen, found.columns, mapping)
+        if faults and chosen == one.target:
+            raise errors.Invalid(*faults)
+    if source_id is not None:
+        sources.get(conn, viewer, source_id)
+    imports.store.change(
+        conn, import_id, target=chosen, mapping=mapping or one.mapping,
+        source_id=source_id if source_id is not None else one.source_id,
+    )  # fmt: skip
+    return imports.store.get(conn, viewer, import_id)
+
+
+def preview(
+    conn: Connection, viewer: Viewer, one: imports.Import, *, rows_max: int | None = None
+) -> Preview:
+    """What the first rows would come to. Changes nothing."""
+    viewer.must_read()
+    found = sample(one)
+    faults = imports.items.check(one.target, found.columns, one.mapping)
+    if faults:
+        raise errors.Invalid(*faults)
+    out = Preview()
+    known: set[object] = set()
+    rows = imports.read.records(Path(one.path), one.format)
+    most = limits.import_preview_rows if rows_max is None else rows_max
+    for chunk in _chunks(itertools.islice(rows, most), limits.import_chunk_rows):
+        part = _look_at(conn, viewer, one, chunk, known)
+        out.rows += len(chunk)
+        out.created += part.created
+        out.matched += part.matched
+        out.refused += part.refused
+        out.faults += part.faults[: limits.import_faults_max - len(out.faults)]
+        out.examples += part.examples[: 5 - len(out.examples)]
+    out.whole = next(rows, None) is None
+    return out
+
+
+def _look_at(
+    conn: Connection,
+    viewer: Viewer,
+    one: imports.Import,
+    chunk: Sequence[Record],
+    known: set[object],
+) -> Preview:
+    builder = _builder(one, clock.now_ms())
+    out = Preview()
+    if one.target in imports.FACT_TARGETS:
+        built = _items(builder, chunk, _category(conn, one), clock.now_ms(), 0)
+        out.faults, out.refused = built.faults, len(built.faults)
+        homes = [fact.home for fact in built.facts]
+        there = identity.store.known(conn, homes)
+        for fact in built.facts:
+            matched = fact.home in there or fact.home in known
+            known.add(fact.home)
+            out.matched += matched
+            out.created += not matched
+        out.examples = [imports.items.sent_of(raw) for raw in built.items[:5]]
+        return out
+    writer = import_crm.Writer(viewer, builder, one.target)
+    for record in chunk:
+        row = builder.read(record)
+        if isinstance(row, imports.RowFault):
+            out.faults.append(row)
+            out.refused += 1
+            continue
+        values = writer.values(conn, dict(row[0]))
+        name = str(values.get("email") or values.get("key") or values.get("domain") or "").lower()
+        matched = writer.exists(conn, values) or (bool(name) and name in known)
+        known.add(name)
+        out.matched += matched
+        out.created += not matched
+        out.examples.append(values)
+    return out
+
+
+# ── start, stop, revert ────────────────────────────────────────────────────────────────────────
+
+
+def start(conn: Connection, viewer: Viewer, import_id: int) -> imports.Import:
+    """Let a draft run, or one that failed or was cancelled go on where it stopped."""
+    viewer.must_admin()
+    one = imports.store.get(conn, viewer, import_id, hold=True)
+    if one.status not in ("draft", "failed", "cancelled"):
+        raise errors.Conflict(f"`{one.api_id}` is {one.status} already.")
+    faults = imports.items.check(one.target, sample(one).columns, one.mapping)
+    if faults:
+        raise errors.Invalid(*faults)
+    source_id = one.source_id
+    if source_id is None and one.target in imports.FACT_TARGETS:
+        source_id = _own_source(conn)
+    imports.store.change(conn, import_id, status="waiting", error="", source_id=source_id)
+    jobs.defer(conn, RUN, {"import_id": import_id}, lock=f"import:{import_id}")
+    return imports.store.get(conn, viewer, import_id)
+
+
+def cancel(conn: Connection, viewer: Viewer, import_id: int) -> imports.Import:
+    """Stop after the chunk that is under way; what is in stays until it is reverted."""
+    viewer.must_admin()
+    one = imports.store.get(conn, viewer, import_id, hold=True)
+    if one.status not in _OPEN:
+        raise errors.Conflict(f"`{one.api_id}` is {one.status}: there is nothing to stop.")
+    imports.store.change(conn, import_id, status="cancelled")
+    _history(conn, one, loading=False)
+    return imports.store.get(conn, viewer, import_id)
+
+
+def revert(conn: Connection, viewer: Viewer, import_id: int) -> imports.Import:
+    """Ask for everything that the import brought in to be taken back."""
+    viewer.must_admin()
+    one = imports.store.get(conn, viewer, import_id, hold=True)
+    if one.status not in _OVER:
+        raise errors.Conflict(f"`{one.api_id}` is {one.status}: only one that is over can be.")
+    imports.store.change(conn, import_id, status="reverting")
+    jobs.defer(conn, REVERT, {"import_id": import_id}, lock=f"import:{import_id}")
+    return imports.store.get(conn, viewer, import_id)
+
+
+def _own_source(conn: Connection) -> int:
+    for source in sources.list_all(conn, SYSTEM):
+        if source.name == SOURCE_NAME:
+            return source.id
+    return sources.create(conn, SYSTEM, SOURCE_NAME, "product").id
+
+
+def _history(conn: Connection, one: imports.Import, *, loading: bool) -> None:
+    """While history is loaded, signals wait."""
+    if one.source_id is not None:
+        sources.set_backfill(conn, SYSTEM, one.source_id, loading)
+
+
+# ── the run ────────────────────────────────────────────────────────────────────────────────────
+
+
+def run(running: jobs.Running, import_id: int) -> None:
+    """The task `imports.run`: from where the import stands to its end."""
+    with running.connect() as conn:
+        one = imports.store.get(conn, SYSTEM, import_id, hold=True)
+        if one.status not in ("waiting", "running"):
+            conn.rollback()
+            return
+        started = one.started_at or clock.to_datetime(clock.now_ms())
+        imports.store.change(conn, import_id, status="running", started_at=started)
+        _history(conn, one, loading=True)
+        conn.commit()
+        one = msgspec.structs.replace(one, status="running", started_at=started)
+        try:
+            _rows(running, conn, one)
+        except errors.OnefoldError as error:
+            conn.rollback()
+            imports.store.change(conn, import_id, status="failed", error=str(error)[:1_000])
+            _history(conn, one, loading=False)
+            conn.commit()
+
+
+def _rows(running: jobs.Running, conn: Connection, one: imports.Import) -> None:
+    started_ms = clock.from_datetime(one.started_at) if one.started_at else clock.now_ms()
+    builder = _builder(one, started_ms)
+    if one.target in imports.FACT_TARGETS:
+        step, size = _facts_step(conn, one, builder), limits.import_chunk_rows
+    else:
+        step, size = _crm_step(one, builder), limits.import_crm_chunk_rows
+    records = imports.read.records(Path(one.path), one.format)
+    for chunk in _chunks(itertools.islice(records, one.rows_done, None), size):
+        running.check()
+        held = imports.store.get(conn, SYSTEM, one.id, hold=True)
+        if held.status != "running" or held.rows_done != chunk[0].number - 1:
+            conn.rollback()
+            return  # cancelled, or another process is at it
+        step(conn, held, chunk)
+        conn.commit()
+    held = imports.store.get(conn, SYSTEM, one.id, hold=True)
+    if held.status == "running":
+        now = clock.to_datetime(clock.now_ms())
+        imports.store.change(conn, one.id, status="done", done_at=now, rows_total=held.rows_done)
+        _history(conn, one, loading=False)
+    conn.commit()
+
+
+Step = Callable[[Connection, imports.Import, Sequence[Record]], None]
+
+
+def _facts_step(conn: Connection, one: imports.Import, builder: imports.items.Builder) -> Step:
+    category = _category(conn, one)
+    conn.commit()
+
+    def step(conn: Connection, held: imports.Import, chunk: Sequence[Record]) -> None:
+        now_ms = clock.now_ms()
+        built = _items(builder, chunk, category, now_ms, log.head(conn))
+        there = identity.store.known(conn, [fact.home for fact in built.facts])
+        matched = sum(fact.home in there for fact in built.facts)
+        _note(
+            conn, held, chunk, created=len(built.facts) - matched, matched=matched,
+            faults=built.faults,
+        )  # fmt: skip
+        if built.items:
+            body = log.pack(imports.items.envelope(built.items))
+            row = log.Row(held.source_id or 0, category, now_ms, len(built.items), body)
+            (seq,) = log.append(conn, [row])
+            imports.store.add_chunk(conn, held.id, chunk[0].number, len(chunk), seq)
+
+    return step
+
+
+def _crm_step(one: imports.Import, builder: imports.items.Builder) -> Step:
+    kind, _, number = one.created_by.partition(":")
+    viewer = SYSTEM
+    if kind in ("user", "key"):
+        viewer = Viewer("user" if kind == "user" else "key", int(number), one.name, "admin")
+    writer = import_crm.Writer(viewer, builder, one.target)
+
+    def step(conn: Connection, held: imports.Import, chunk: Sequence[Record]) -> None:
+        now_ms = clock.now_ms()
+        done = writer.write(conn, chunk, now_ms)
+        _note(
+            conn, held, chunk, created=done.created, matched=done.matched,
+            unchanged=done.unchanged, faults=done.faults,
+        )  # fmt: skip
+        imports.store.add_changes(conn, held.id, done.changes)
+        if done.items:
+            positions = crm.append(conn, done.items, now_ms)
+            seq, _ = facts.split_position(positions[0])
+            imports.store.add_chunk(conn, held.id, chunk[0].number, len(chunk), seq)
+
+    return step
+
+
+def _note(
+    conn: Connection,
+    held: imports.Import,
+    chunk: Sequence[Record],
+    *,
+    created: int,
+    matched: int,
+    faults: list[imports.RowFault],
+    unchanged: int = 0,
+) -> None:
+    """How far it is, with what the chunk came to."""
+    told = [*held.faults, *faults[: limits.import_faults_max - len(held.faults)]]
+    imports.store.change(
+        conn, held.id, rows_done=chunk[-1].number, created=held.created + created,
+        matched=held.matched + matched, unchanged=held.unchanged + unchanged,
+        refused=held.refused + len(faults), faults=told,
+    )  # fmt: skip
+
+
+def take_back(running: jobs.Running, import_id: int) -> None:
+    """The task `imports.revert`: CRM rows, newest first. The worker then takes the facts out."""
+    with running.connect() as conn:
+        while True:
+            running.check()
+            one = imports.store.get(conn, SYSTEM, import_id, hold=True)
+            done = import_crm.undo_some(conn, SYSTEM, import_id)
+            conn.commit()
+            if one.status != "reverting" or done == 0:
+                return
+
+
+# ── rows to items ──────────────────────────────────────────────────────────────────────────────
+
+
+class _Built(msgspec.Struct):
+    items: list[bytes]
+    facts: list[facts.Fact]
+    faults: list[imports.RowFault]
+
+
+def _items(
+    builder: imports.items.Builder,
+    chunk: Sequence[Record],
+    category: str,
+    now_ms: int,
+    seq: int,
+) -> _Built:
+    """The chunk's items that will be facts, and a fault for each row that will be none."""
+    built: list[bytes] = []
+    rows: list[Record] = []
+    out = _Built([], [], [])
+    for record in chunk:
+        made = builder.item(record)
+        if isinstance(made, imports.RowFault):
+            out.faults.append(made)
+        else:
+            built.append(made)
+            rows.append(record)
+    if not built:
+        return out
+    body = log.pack(imports.items.envelope(built))
+    row = log.Row(0, category, now_ms, len(built), body, seq)
+    for raw, record, one in zip(built, rows, governance.admit(row), strict=True):
+        if isinstance(one, facts.Refusal):
+            column = builder.column(_FIELDS.get(one.field, one.field))
+            value = record.values.get(column, "")
+            out.faults.append(builder.fault(record, column, value, one.problem, one.remedy))
+            continue
+        out.items.append(raw)
+        if isinstance(one, facts.Fact):
+            out.facts.append(one)
+    out.faults.sort(key=lambda fault: fault.line)
+    return out
+
+
+_FIELDS = {
+    "userId": "user_id", "groupId": "account_id", "anonymousId": "anonymous_id", "event": "event",
+    "traits.email": "email",
+}  # fmt: skip
+
+
+def _builder(one: imports.Import, at_ms: int) -> imports.items.Builder:
+    return imports.items.Builder(one.target, one.mapping, one.api_id, at_ms)
+
+
+def _category(conn: Connection, one: imports.Import) -> str:
+    if one.source_id is None:
+        return "product"
+    return sources.get(conn, SYSTEM, one.source_id).category
+
+
+def _chunks(rows: Iterator[Record], size: int) -> Iterator[list[Record]]:
+    while chunk := list(itertools.islice(rows, size)):
+        yield chunk
+
+
+def _target(text: str) -> imports.Target:
+    for known in imports.TARGETS:
+        if text == known:
+            return known
+    shown = ", ".join(imports.TARGETS)
+    raise errors.Invalid(
+        errors.Fault("as", f"`{text[:40]}` can't be imported.", f"Use one of {shown}.")
+    )
+
+
+def number_of(ref: str) -> int:
+    """The row id in `imp_4`."""
+    return ids.parse_id("imp", ref)
+
+
+def report(conn: Connection, viewer: Viewer, one: imports.Import) -> list[str]:
+    """What a revert took back and kept, as sentences."""
+    viewer.must_read()
+    out = []
+    words = {"deleted": "deleted", "restored": "put back as before", "kept": "kept"}
+    for row in imports.store.outcomes(conn, one.id):
+        if row["outcome"]:
+            why = f", because {row['reason']}" if row["reason"] else ""
+            noun = row["noun"] + ("s" if row["n"] != 1 else "")
+            out.append(f"{row['n']:,} {noun} {words[row['outcome']]}{why}")
+    if one.reverted.get("facts"):
+        out.append(f"{one.reverted['facts']:,} facts taken back")
+    return out

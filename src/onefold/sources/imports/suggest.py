@@ -1,0 +1,161 @@
+"""Where a file's columns probably go: by their headers, in many languages, and by their values."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from onefold.sources.imports import values
+from onefold.sources.imports.model import FIELDS, OPEN, As, Column, Mapping, Sample, Target
+from onefold.storage import fold_name
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_WORDS = re.compile(r"[^\w]+|_")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_PREFIXES = ("property", "properties", "hs", "primary", "associated", "requester", "custom")
+_NOISE = re.compile(r"^_?(?:fivetran|airbyte|sdc|dlt)[_ ]|^_(?:synced|deleted)", re.IGNORECASE)
+_DOMAIN = re.compile(r"(?:https?://)?(?:[\w-]+\.)+[a-z]{2,}(?:/.*)?", re.IGNORECASE)
+
+_NAMES: dict[str, str] = yaml.safe_load(
+    resources.files(__package__).joinpath("headers.yaml").read_text(encoding="utf-8")
+)
+# Fields that a company's name goes to.
+_COMPANY = {
+    "people": ("account_id",), "events": ("account_id",), "contacts": ("account",),
+    "tickets": ("account",), "tasks": ("account",), "accounts": ("name",), "companies": ("name",),
+}  # fmt: skip
+_TASK_WORDS = {"duedate", "dueat", "activitydate", "tasktype", "tasksubtype"}
+_EVENT_WORDS = {"event", "eventname", "eventtype"}
+_BY_END = ("email", "phone")
+_SYNONYMS = {field: tuple(names.split()) for field, names in _NAMES.items()}
+# Traits by the names of the Segment spec.
+_TRAITS = {
+    "first_name": "firstName", "last_name": "lastName", "name": "name", "title": "title",
+    "phone": "phone", "domain": "domain", "industry": "industry", "plan": "plan",
+}  # fmt: skip
+_TRAITS_OF = {
+    "people": ("first_name", "last_name", "name", "title", "phone"),
+    "accounts": ("name", "domain", "industry", "plan"),
+}
+
+
+def mapping(target: Target, sample: Sample) -> Mapping:
+    """A proposal for every column of the sample."""
+    taken: dict[str, str] = {}
+    fields = (*FIELDS[target], *_TRAITS_OF.get(target, ()))
+    if "user_id" in fields and any(normal(c) == "id" for c in sample.columns):
+        order = {"user_id": 0}  # a row's own id, before any other use of it
+    else:
+        order = {}
+    scored = sorted(
+        (
+            (-score, order.get(field, 1), n, field, column)
+            for n, column in enumerate(sample.columns)
+            for field in fields
+            if (score := _score(target, field, column, _values(sample, column))) > 0
+        ),
+        key=lambda found: found[:3],
+    )
+    for *_, field, column in scored:
+        if field not in taken.values() and column not in taken:
+            taken[column] = field
+    columns = {c: _column(target, c, taken.get(c, ""), _values(sample, c)) for c in sample.columns}
+    constants = {}
+    if target == "events" and "event" not in taken.values():
+        constants["event"] = "Imported"
+    return Mapping(columns, constants)
+
+
+def target(sample: Sample) -> Target:
+    """What the file is most likely about."""
+    heads = {normal(c) for c in sample.columns}
+
+    def has(*fields: str) -> bool:
+        return any(not heads.isdisjoint(_SYNONYMS[field]) for field in fields)
+
+    if "subject" in heads and heads & _TASK_WORDS:
+        return "tasks"
+    if "subject" in heads or (has("priority") and has("content") and has("status")):
+        return "tickets"
+    if heads & _EVENT_WORDS and has("timestamp"):
+        return "events"
+    if has("email") or (has("first_name") and has("last_name")):
+        return "people"
+    return "accounts" if has("domain", "industry") else "people"
+
+
+def normal(header: str) -> str:
+    """A header without case, accents, separators, and the prefixes of exports."""
+    text = fold_name(_CAMEL.sub(" ", header))
+    parts = [p for p in _WORDS.split(text) if p]
+    while len(parts) > 1 and parts[0] in _PREFIXES:
+        parts = parts[1:]
+    if len(parts) > 1 and parts[-1] == "c":  # Salesforce's custom fields
+        parts = parts[:-1]
+    return "".join(parts)
+
+
+def _score(target: Target, field: str, column: str, found: Sequence[Any]) -> int:
+    if _NOISE.search(column):
+        return 0
+    score = _by_header(field, column)
+    if field in _COMPANY.get(target, ()):
+        score = max(score, _by_header("company", column) - 5)
+    if field == "account_id" and target != "accounts" and normal(column) == "id":
+        return 0
+    texts = [str(v) for v in found]
+    emails = sum(bool(_EMAIL.fullmatch(t.strip())) for t in texts)
+    if field == "email" and texts:
+        if emails * 2 > len(texts):
+            return max(score, 40) + 10
+        return score - 15 if score else 0
+    if emails and emails * 2 > len(texts) and field not in ("user_id", "owner", "account_id"):
+        return 0
+    if field in ("timestamp", "due_at") and texts and not values.time_kind(texts):
+        return 0
+    if field == "domain" and texts and not all(_DOMAIN.fullmatch(t.strip()) for t in texts):
+        return 0
+    return score
+
+
+def _by_header(field: str, column: str) -> int:
+    """100 and down for a known name, 30 for one that ends in a known one."""
+    text = normal(column)
+    if text == "id":
+        return 70 if field in ("user_id", "account_id", "key") else 0
+    whole = "".join(p for p in _WORDS.split(fold_name(_CAMEL.sub(" ", column))) if p)
+    names = _SYNONYMS.get(field, ())
+    for shown in (text, whole):
+        if shown in names:
+            return 100 - min(names.index(shown), 60)
+    ends = field in _BY_END and any(len(name) > 4 and text.endswith(name) for name in names)
+    return 30 if ends else 0
+
+
+def _column(target: Target, column: str, field: str, found: Sequence[Any]) -> Column:
+    if _NOISE.search(column):
+        return Column()
+    if field in FIELDS[target]:
+        kind: As = "text"
+        if field in ("timestamp", "due_at"):
+            kind = values.time_kind([str(v) for v in found]) or "time"
+        return Column(field, kind)
+    if target not in OPEN:
+        return Column()
+    name = _TRAITS[field] if field else _slug(column)
+    return Column(f"{OPEN[target]}.{name}", values.kind_of(found) if not field else "text")
+
+
+def _slug(column: str) -> str:
+    text = column.removeprefix("property_").removeprefix("properties.")
+    return "_".join(p for p in re.split(r"[^\w]+", text.strip()) if p)[:100] or "value"
+
+
+def _values(sample: Sample, column: str) -> list[Any]:
+    found: Iterable[Any] = (row.get(column) for row in sample.rows)
+    return [v for v in found if v is not None and v != "" and not isinstance(v, datetime)] or [
+        v for v in (row.get(column) for row in sample.rows) if isinstance(v, datetime)
+    ]
