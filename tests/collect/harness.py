@@ -35,9 +35,11 @@ class Answer(msgspec.Struct, frozen=True):
 class Running:
     """A collector that serves, and a sender."""
 
-    def __init__(self, database: str, settings: Settings | None = None) -> None:
+    def __init__(
+        self, database: str, settings: Settings | None = None, port: int | None = None
+    ) -> None:
         self.collector = Collector(database, settings)
-        self.port = _free_port()
+        self.port = port or _free_port()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 

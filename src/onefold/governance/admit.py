@@ -105,6 +105,8 @@ def _fact(row: log.Row, pos: int, item: items.Item) -> facts.Fact:
             raise _fault("event", "is missing.", "A track call needs the event's name.")
         if len(name) > limits.event_name_chars_max:
             raise _too_long("event", limits.event_name_chars_max)
+    elif kind in ("page", "screen"):
+        item.properties = item.named()
     context = item.context
     traits = _traits(item, context)
     account = item.groupId if kind == "group" else context.groupId if context else None

@@ -71,6 +71,16 @@ class Item(msgspec.Struct, gc=False):
     properties: dict[str, Any] | None = None
     context: Context | None = None
     mergeProperties: list[Any] | None = None
+    name: Any = None
+    category: Any = None
+
+    def named(self) -> dict[str, Any] | None:
+        """The properties of a page or screen call, with the name and category beside them."""
+        found = self.properties
+        for key, value in (("name", self.name), ("category", self.category)):
+            if isinstance(value, str) and value and key not in (found or ()):
+                found = {**(found or {}), key: value}
+        return found
 
 
 TEXTS = (
@@ -143,6 +153,7 @@ def _slow(data: bytes) -> Item:
         values[name] = _object(name, tree.get(name))
     if values["context"] is not None:
         values["context"] = context_of(values["context"])
+    values["name"], values["category"] = tree.get("name"), tree.get("category")
     merged = tree.get("mergeProperties")
     values["mergeProperties"] = merged if isinstance(merged, list) else None
     return Item(**values)

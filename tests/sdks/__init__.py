@@ -1,0 +1,1 @@
+"""Real, unmodified SDKs against the collector. `parts` installs them."""

@@ -1,0 +1,49 @@
+// Every call of a Node SDK: node calls.cjs SDK HOST KEY [N more tracks]
+const [sdk, host, key, count] = process.argv.slice(2);
+const more = Number(count || 0);
+const ann = { email: "ann@acme.co", plan: "pro" };
+const fail = (error) => { console.error(error); process.exit(1); };
+
+const sdks = {
+  "segment": async () => {
+    const { Analytics } = require("@segment/analytics-node");
+    const one = new Analytics({ writeKey: key, host, maxRetries: 10, flushAt: 50 });
+    one.on("error", fail);
+    const userId = "u1";
+    one.page({ userId, category: "Docs", name: "Pricing", properties: { plan: "pro" } });
+    one.identify({ userId, traits: ann });
+    one.track({ userId, event: "Report Exported", properties: { format: "pdf" } });
+    one.screen({ userId, category: "App", name: "Home", properties: { plan: "pro" } });
+    one.group({ userId, groupId: "acme", traits: { name: "Acme" } });
+    one.alias({ userId, previousId: "d1" });
+    for (let n = 0; n < more; n++) one.track({ userId, event: "Step", properties: { n } });
+    await one.closeAndFlush({ timeout: 100000 });
+  },
+  "rudder": async () => {
+    const Analytics = require("@rudderstack/rudder-sdk-node");
+    const one = new Analytics(key, {
+      dataPlaneUrl: host, retryCount: 10, flushAt: 50, flushInterval: 200, logLevel: "error", errorHandler: fail,
+    });
+    const userId = "u1";
+    one.page({ userId, category: "Docs", name: "Pricing", properties: { plan: "pro" } });
+    one.identify({ userId, traits: ann });
+    one.track({ userId, event: "Report Exported", properties: { format: "pdf" } });
+    one.screen({ userId, category: "App", name: "Home", properties: { plan: "pro" } });
+    one.group({ userId, groupId: "acme", traits: { name: "Acme" } });
+    one.alias({ userId, previousId: "d1" });
+    for (let n = 0; n < more; n++) one.track({ userId, event: "Step", properties: { n } });
+    while (one.queue.length) await one.flush();
+    await one.flush();
+  },
+  "jitsu": async () => {
+    const { jitsuAnalytics } = require("@jitsu/js");
+    const one = jitsuAnalytics({ host, writeKey: key });
+    await one.page("Pricing", { plan: "pro" });
+    await one.identify("u1", ann);
+    await one.track("Report Exported", { format: "pdf" });
+    await one.group("acme", { name: "Acme" });
+    for (let n = 0; n < more; n++) await one.track("Step", { n });
+  },
+};
+
+sdks[sdk]().catch(fail);
