@@ -37,7 +37,7 @@ const sdks = {
   },
   "jitsu": async () => {
     const { jitsuAnalytics } = require("@jitsu/js");
-    const one = jitsuAnalytics({ host, writeKey: key });
+    const one = jitsuAnalytics({ host, writeKey: `${key}:x` }) // it wants a key and a secret;
     await one.page("Pricing", { plan: "pro" });
     await one.identify("u1", ann);
     await one.track("Report Exported", { format: "pdf" });
