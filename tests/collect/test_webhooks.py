@@ -1,5 +1,6 @@
 """Vendors' deliveries through the real door: proven, kept, answered, counted, never doubled."""
 
+import gzip
 import json
 import time
 from typing import Any
@@ -101,6 +102,8 @@ def test_a_bad_signature_is_401_counted_and_never_kept(
         found = seen(conn, source)
     assert (found.bad, found.accepted) == (3, 0)
     assert "timestamp" in found.last_bad_why
+    hours = sources.ledger(conn, SYSTEM, source.id)
+    assert sum(h.turned_away.get("bad_signature", 0) for h in hours) == 3
 
 
 def test_a_redelivery_has_the_same_message_id_and_so_is_a_duplicate(
@@ -232,6 +235,36 @@ def test_only_the_newest_deliveries_stay_listed(server: Running, conn: storage.C
     found = webhooks.store.recent(conn, SYSTEM, source.id)
     assert len(found) == 20
     assert json.loads(found[0].body)["id"] == "evt_24"
+
+
+def test_hostile_bodies_cost_a_delivery_and_nothing_else(
+    server: Running, conn: storage.Connection
+) -> None:
+    set_up(conn, "json", "sixteen or more chars", {"event": "e", "user_id": "u"})
+    path = "/v1/webhook/billing?token=sixteen%20or%20more%20chars"
+    bomb = gzip.compress(b"[" * 30_000_000)
+    assert server.send(path, bomb, headers={"Content-Encoding": "gzip"}).status == 413
+    assert server.send(path, b"x" * 4_000_001).status == 413
+    assert server.send(path, b"\x1f\x8bbroken").status == 400
+    kept = [
+        b"{" * 1_000_000, b"\xff\x00", b'{"e":"\\ud800","u":1e999}', b"[" * 5_000 + b"]" * 5_000,
+        b'{"e":"x","u":' + b"9" * 5_000 + b"}", b"",
+    ]  # fmt: skip
+    for body in kept:
+        assert server.send(path, body).status == 200, body[:20]
+    good = gzip.compress(b'{"e":"Order Paid","u":"u1"}')
+    assert server.send(path, good, headers={"Content-Encoding": "gzip"}).status == 200
+    found = outcomes(conn)
+    assert len(found) == len(kept) + 1
+    assert [f.name for f in found if isinstance(f, facts.Fact)][-1] == "Order Paid"
+
+
+def test_without_a_database_a_delivery_is_503_and_comes_again() -> None:
+    nowhere = "postgresql://onefold@127.0.0.1:9/onefold"
+    with harness.running(nowhere) as alone:
+        answer = stripe(alone, CUSTOMER)
+        assert (answer.status, answer.json()["code"]) == (503, "unavailable")
+        assert int(answer.headers["retry-after"]) > 0
 
 
 def test_only_admins_set_a_webhook_up(conn: storage.Connection) -> None:

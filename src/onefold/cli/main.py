@@ -123,6 +123,33 @@ def sources_create(
     print(made.write_key)
 
 
+@sources.command(name="webhook")
+def sources_webhook(
+    source: str,
+    kind: str,
+    *,
+    secret_file: str | None = None,
+    option: list[str] | None = None,
+    mapping: Path | None = None,
+    data: Data = None,
+    database_url: str | None = None,
+) -> None:
+    """Let a vendor send to a source. The address to paste there is on the last line of stdout.
+
+    Parameters
+    ----------
+    source: The source's key.
+    kind: stripe, hubspot, salesforce, intercom, zendesk, standard, hmac or json.
+    secret_file: File with the vendor's signing secret, `-` for stdin. A change of it keeps the
+      former one valid.
+    option: A setting of the kind, as name=value; may be repeated.
+    mapping: YAML or JSON file with a mapping.
+    """
+    from onefold.cli import webhooks
+
+    webhooks.set_up(source, kind, secret_file, option or [], mapping, data, database_url)
+
+
 @sources.command(name="list")
 def sources_list(*, data: Data = None, database_url: str | None = None) -> None:
     """List sources: key, category, state."""

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from onefold import log
-from onefold.kernel import errors, facts, limits
+from onefold.kernel import clock, errors, facts, limits
 from onefold.kernel.viewer import Viewer
 from onefold.sources import store as sources
 from onefold.sources.model import Source
@@ -64,6 +64,11 @@ ON CONFLICT (source_id) DO UPDATE SET accepted = t.accepted + excluded.accepted,
   bad = t.bad + excluded.bad, last_ms = coalesce(excluded.last_ms, t.last_ms),
   last_bad_ms = coalesce(excluded.last_bad_ms, t.last_bad_ms),
   last_bad_why = coalesce(nullif(excluded.last_bad_why, ''), t.last_bad_why)
+"""
+TURNED_AWAY = """
+INSERT INTO ledger_reason AS r (source_id, hour_ms, outcome, reason, n)
+VALUES (%s, %s, 'turned_away', 'bad_signature', %s)
+ON CONFLICT (source_id, hour_ms, outcome, reason) DO UPDATE SET n = r.n + excluded.n
 """
 ADD_RECENT = """
 INSERT INTO webhook_recent (source_id, seq, received_ms, event, items, refused)
@@ -278,6 +283,9 @@ def note(conn: Connection, notes: Sequence[Note]) -> None:
     """Write down traffic and the newest deliveries."""
     for one in notes:
         conn.execute(COUNT, msgspec.structs.asdict(one))
+        if one.bad and one.last_bad_ms is not None:
+            hour_ms = one.last_bad_ms // clock.HOUR_MS * clock.HOUR_MS
+            conn.execute(TURNED_AWAY, (one.source_id, hour_ms, one.bad))
         if one.recent:
             columns = [list(column) for column in zip(*one.recent, strict=True)]
             conn.execute(ADD_RECENT, (one.source_id, *columns))
