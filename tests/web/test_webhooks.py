@@ -113,3 +113,11 @@ def test_an_option_can_be_emptied(pages: Pages, world: World) -> None:
     assert found.config.options == {
         "header": "X-Shopify-Hmac-Sha256", "prefix": "", "encoding": "base64",
     }  # fmt: skip
+
+
+def test_a_preset_fills_the_form(pages: Pages, world: World) -> None:
+    made = source(world, "Mail")
+    text = pages.get(f"/sources/{made.api_id}/webhook?kind=postmark")
+    assert 'value="RecordType"' in text
+    assert "Delivery = Email Delivered" in text
+    assert '<input type="hidden" name="kind" value="json">' in text

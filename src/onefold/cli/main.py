@@ -139,7 +139,8 @@ def sources_webhook(
     Parameters
     ----------
     source: The source's key.
-    kind: stripe, hubspot, salesforce, intercom, zendesk, standard, hmac or json.
+    kind: stripe, hubspot, salesforce, intercom, zendesk, standard, hmac, json, or a preset of
+      docs/reference/webhooks.md such as postmark.
     secret_file: File with the vendor's signing secret, `-` for stdin. A change of it keeps the
       former one valid.
     option: A setting of the kind, as name=value; may be repeated.

@@ -32,7 +32,7 @@ def set_up(
         source = _source(conn, key)
         before = webhooks.store.get(conn, SYSTEM, source.id)
         tail = ""
-        if secret is None and before is None and webhooks.KINDS[kind].in_address:
+        if secret is None and before is None and webhooks.KINDS[config.kind].in_address:
             secret = clock.token("wh_", _SECRET_BYTES)
             tail = f"?token={secret}"
         webhooks.store.save(
@@ -42,7 +42,7 @@ def set_up(
         conn.commit()
     host = settings.load().public_url.rstrip("/") or "http://localhost:8080"
     host = host if "//" in host else f"https://{host}"
-    print(f"Paste this address at {webhooks.KINDS[kind].label}:", file=sys.stderr)
+    print(f"Paste this address at {webhooks.KINDS[config.kind].label}:", file=sys.stderr)
     print(f"{host}/v1/webhook/{source.key}{tail}")
 
 

@@ -20,6 +20,11 @@ def test_every_kind_and_option_is_documented(kind: webhooks.Kind) -> None:
         assert all(f"`{choice}`" in TEXT for choice in option.choices)
 
 
+def test_every_preset_is_documented_with_its_kind() -> None:
+    for preset in webhooks.PRESETS.values():
+        assert f"| `{preset.name}` | `{preset.kind}` |" in TEXT
+
+
 def test_every_standard_name_is_documented() -> None:
     for group, every in names.STANDARD.items():
         assert f"| {group} | {', '.join(every)} |" in TEXT

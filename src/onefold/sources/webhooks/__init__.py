@@ -15,13 +15,14 @@ from onefold.sources.webhooks.model import (
     Mapping,
     Reading,
 )
+from onefold.sources.webhooks.presets import PRESETS
 from onefold.sources.webhooks.preview import Outcome, preview
 from onefold.sources.webhooks.read import Made, answer, asked, make, read, read_again, verify
 from onefold.sources.webhooks.reread import Reread, reread
 from onefold.sources.webhooks.setup import config_of
 
 __all__ = [
-    "KINDS", "BadSignature", "Call", "Config", "Delivery", "Kind", "Known", "Made", "Mapping",
-    "Option", "Outcome", "Reading", "Reread", "answer", "asked", "config_of", "make", "mapped",
-    "names", "preview", "read", "read_again", "reread", "store", "verify",
+    "KINDS", "PRESETS", "BadSignature", "Call", "Config", "Delivery", "Kind", "Known", "Made",
+    "Mapping", "Option", "Outcome", "Reading", "Reread", "answer", "asked", "config_of", "make",
+    "mapped", "names", "preview", "read", "read_again", "reread", "store", "verify",
 ]  # fmt: skip

@@ -10,13 +10,22 @@ from onefold.kernel import errors, limits
 from onefold.sources.webhooks import mapped
 from onefold.sources.webhooks.kinds import KINDS
 from onefold.sources.webhooks.model import Config, Mapping
+from onefold.sources.webhooks.presets import PRESETS
 
 
 def config_of(kind: str, options: Any = None, mapping: Any = None) -> Config:
-    """A `Config` from what a form or program sent. Raises `Invalid` naming each wrong field."""
+    """A `Config` from what a form or program sent. Raises `Invalid` naming each wrong field.
+
+    `kind` may be a preset's name: its kind, with options and mapping filled in.
+    """
+    preset = PRESETS.get(kind)
+    if preset is not None:
+        kind = preset.kind
+        options = {**preset.options, **(options or {})} if isinstance(options, dict | None) else 0
+        mapping = mapping or msgspec.to_builtins(preset.mapping)
     found = KINDS.get(kind)
     if found is None:
-        known = ", ".join(KINDS)
+        known = ", ".join([*KINDS, *PRESETS])
         raise errors.Invalid(
             errors.Fault("kind", f"`{kind[:40]}` is not known.", f"Use one of {known}.")
         )

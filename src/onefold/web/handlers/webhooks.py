@@ -131,12 +131,21 @@ def _page(
     kind = webhooks.KINDS.get(values["kind"])
     return door.page(
         ask, "webhook.html", http=http, s=source, w=setup, v=values, kind=kind,
-        kinds=[("", "Choose who sends")] + [(k.name, k.label) for k in webhooks.KINDS.values()],
+        kinds=_choices(),
         address=_address(ask, source, kind, secret), secret=secret, faults=faults,
         deliveries=[_row(one) for one in recent], outcomes=outcomes, names=webhooks.names.EVERY,
         texts=paths.TEXTS, pairs=paths.PAIRS, types=paths.KINDS, counts=counts,
         map_faults=[f for f in faults or () if f.field.startswith("mapping")],
     )  # fmt: skip
+
+
+def _choices() -> list[data.Option]:
+    kinds = [(k.name, k.label) for k in webhooks.KINDS.values()]
+    return [
+        ("", "Choose who sends"),
+        *kinds,
+        *((p.name, p.label) for p in webhooks.PRESETS.values()),
+    ]
 
 
 def _values(
@@ -145,19 +154,28 @@ def _values(
 ) -> dict[str, str]:  # fmt: skip
     """The form's fields: what was just sent, else what is set, else what the kind begins with."""
     chosen = ask.query.get("kind") or ask.form.get("kind") or (setup.config.kind if setup else "")
+    picked = chosen
     config = setup.config if setup and setup.config.kind == chosen else None
+    if chosen in webhooks.PRESETS:
+        config = webhooks.config_of(chosen)
+        chosen = config.kind
     kind = webhooks.KINDS.get(chosen)
     values = paths.fields(config.mapping if config else kind.mapping if kind else None)
     for option in kind.options if kind else ():
         usual = option.default or (option.choices[0] if option.choices else "")
         given = config.options.get(option.name, usual) if config else usual
         values[f"opt_{option.name}"] = given
-    picked = ask.query.get("delivery", "")
-    one = next((r for r in recent if str(r.seq) == picked), recent[0] if recent else None)
+    wanted = ask.query.get("delivery", "")
+    one = next((r for r in recent if str(r.seq) == wanted), recent[0] if recent else None)
     values["sample"] = _pretty(one.body) if one else _SAMPLE
     lines = [f"{k}: {v}" for k, v in one.headers.items()] if one else []
     values["sample_headers"] = "\n".join(lines)
-    values |= {"kind": chosen, "keep_former": "", "version": str(setup.version if setup else 0)}
+    values |= {
+        "kind": chosen,
+        "picked": picked,
+        "keep_former": "",
+        "version": str(setup.version if setup else 0),
+    }
     if keep_form and ask.form:
         values |= {k: v for k, v in ask.form.items() if k not in ("secret", door.CSRF_FIELD)}
     return values
