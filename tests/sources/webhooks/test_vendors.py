@@ -59,6 +59,34 @@ def test_hubspot_an_association_says_whose_a_deal_is() -> None:
     assert (one["event"], one["context"]["groupId"]) == ("Deal Won", "hubspot-77")
 
 
+def test_hubspot_a_contact_joins_the_company_that_it_is_associated_with() -> None:
+    joined = change(
+        "contact.associationChange", associationType="CONTACT_TO_COMPANY", fromObjectId=42,
+        toObjectId=77, associationRemoved=False, objectId=None,
+    )  # fmt: skip
+    (one,) = items(config("hubspot"), [joined])
+    assert (one["event"], one["context"]["groupId"]) == ("Contact Associated", "hubspot-77")
+    assert one["context"]["externalIds"][0]["id"] == "42"
+    ours = config("hubspot", account_property="onefold_id")
+    told = made(
+        ours, [change("company.propertyChange", objectId=77, propertyName="onefold_id",
+                      propertyValue="acme")]
+    )  # fmt: skip
+    (one,) = items(ours, [joined], known=told.learned)
+    assert one["context"]["groupId"] == "acme"
+
+
+def test_salesforce_a_field_of_ours_names_the_account_for_all_that_belongs_to_it() -> None:
+    ours = config("salesforce", account_field="Tenant__c")
+    told = made(ours, soap(notification("04l1", "Account", Id="001A", Tenant__c="acme")))
+    known = told.learned
+    contact = soap(notification("04l2", "Contact", Id="003A", Email="a@b.co", AccountId="001A"))
+    assert items(ours, contact, known=known)[0]["context"]["groupId"] == "acme"
+    assert "groupId" not in items(ours, contact)[0]["context"]  # not yet: none, not a wrong one
+    deal = soap(notification("04l3", "Opportunity", Id="006A", AccountId="001A"))
+    assert items(ours, deal, known=known)[0]["context"]["groupId"] == "acme"
+
+
 def test_hubspot_the_generic_form_names_its_object_by_number() -> None:
     (one,) = items(config("hubspot"), [change("object.creation", objectTypeId="0-2")])
     assert (one["event"], one["context"]["groupId"]) == ("Account Created", "hubspot-42")
@@ -115,6 +143,7 @@ def test_salesforce_an_outbound_message_becomes_a_fact_for_each_notification() -
     contact, identify, deal, ticket = items(config("salesforce"), message)
     assert (contact["event"], contact["messageId"]) == ("Contact Created", "salesforce:04l1")
     assert contact["context"]["externalIds"][0]["type"] == "salesforce_contact_id"
+    assert contact["context"]["groupId"] == "001A"  # the contact works there
     assert identify["traits"] == {
         "first_name": "Ann", "last_name": "Lee", "email": "ann@acme.co"
     }  # fmt: skip

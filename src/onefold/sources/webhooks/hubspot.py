@@ -65,7 +65,7 @@ def calls(config: Config, tree: Any, _: Delivery) -> Iterator[Call]:
     if what == "object":
         what = OBJECTS.get(str(change.get("objectTypeId")), "object")
     if action == "associationChange":
-        yield _association(change, what)
+        yield _association(config, change, what)
         return
     own = payload.text_of(change.get("objectId"))
     if own is None:
@@ -108,13 +108,19 @@ def _who(config: Config, what: str, own: str, name: str | None, value: Any) -> d
         if name and name == config.options.get("user_property"):
             who |= {"user_id": payload.text_of(value), "tells": (reference,)}
     if what == "company":
-        who["account_else"] = f"hubspot-{own}"
+        who |= _company(config, own)
         if name and name == config.options.get("account_property"):
             who |= {"account_id": payload.text_of(value), "tells": (reference,)}
     return who
 
 
-def _association(change: dict[str, Any], what: str) -> Call:
+def _company(config: Config, company: str) -> dict[str, Any]:
+    """A company as an account. Where a property is to say which, its own id is the last resort."""
+    unsure = config.options.get("account_property")
+    return {"account_else" if unsure else "account_id": f"hubspot-{company}"}
+
+
+def _association(config: Config, change: dict[str, Any], what: str) -> Call:
     """Two objects were joined or parted: whose a deal or ticket is, and where a contact works."""
     start, end = (
         payload.text_of(change.get("fromObjectId")),
@@ -136,7 +142,7 @@ def _association(change: dict[str, Any], what: str) -> Call:
         event=f"{payload.words(ends[0] if others == () else what)} {verb}",
         message_id=_message_id(change), at=change.get("occurredAt"),
         external_ids={"hubspot_contact_id": contact} if contact else {},
-        account_else=f"hubspot-{company}" if company else None,
+        **(_company(config, company) if company else {}),
         properties={
             **{f"{n}_id": i for n, i in sides.items()},
             "association": change.get("associationType"),

@@ -202,7 +202,7 @@ def _who(
     return {
         "email": payload.first(fields, ("Email", "SuppliedEmail", "ContactEmail", "Email__c")),
         "user_id": payload.first(fields, _USER_FIELDS) if what in ("Contact", "Lead") else None,
-        "account_id": payload.text_of(fields.get(field)) if field else None,
+        "account_id": payload.text_of(fields.get(field)) if field else account,
         "account_else": account,
         "external_ids": {name: value for name, value in external.items() if value},
         "asks": tuple(f"{name}:{value}" for name, value in known.items() if value),
@@ -230,7 +230,7 @@ def _platform(
         message_id=f"salesforce:{key or f'{channel}:{replay}'}" if key or replay else "",
         email=payload.first(plain, ("Email", "Contact_Email", "User_Email")),
         user_id=payload.first(plain, ("User_Id", "UserId", "External_Id")),
-        account_id=payload.text_of(plain.get(field)) if field else None, account_else=account,
+        account_id=payload.text_of(plain.get(field)) if field else account, account_else=account,
         external_ids={"salesforce_contact_id": contact} if contact else {},
         properties={n: v for n, v in plain.items() if n not in ("CreatedDate", "CreatedById")},
         asks=tuple(f"{name}:{value}" for name, value in known.items() if value),
