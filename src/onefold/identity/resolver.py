@@ -89,7 +89,8 @@ class Resolver:
         work = settle.Work()
         ends = {said.a.identifier, said.b.identifier}
         work.seeds = set(store.ids_of(conn, ends).values())
-        entries = self._settler(conn, work).decide(pos, now_ms, said.id)
+        decision = said.id if said.in_force else -said.id
+        entries = self._settler(conn, work).decide(pos, now_ms, decision)
         outcome = [
             {"action": e.action, "person": e.person_id, "other": e.other_id} for e in entries
         ]

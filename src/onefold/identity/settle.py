@@ -127,10 +127,10 @@ class Settler:
         if work.seeds:
             self._regroup(pos, at_ms)
 
-    def decide(self, pos: int, at_ms: int, decision_id: int) -> list[assign.Entry]:
+    def decide(self, pos: int, at_ms: int, decision: int) -> list[assign.Entry]:
         """Run f on what a decision names (`work.seeds`); the entries of the journal that makes."""
         if self.work.seeds:
-            self._regroup(pos, at_ms, decision_id)
+            self._regroup(pos, at_ms, decision)
         return self.work.entries
 
     def add_alone(self) -> None:
@@ -294,7 +294,7 @@ class Settler:
         changes.fragments_set += [(s.fragment, s.start, s.owner, s.person.id) for s in work.altered]
         changes.days += [(t.a, t.b, t.day) for t in work.days]
 
-    def _regroup(self, pos: int, at_ms: int, decision_id: int | None = None) -> None:
+    def _regroup(self, pos: int, at_ms: int, decision: int | None = None) -> None:
         work = self.work
         fresh = [(f.tie.a, f.tie.b) for f in work.ties]
         outcome = component.regroup(
@@ -315,7 +315,7 @@ class Settler:
             self.book.add(said)
         work.regrouped |= outcome.regrouped
         work.entries += outcome.changes.journal
-        store.write(self.conn, outcome.changes, pos, at_ms, decision_id)
+        store.write(self.conn, outcome.changes, pos, at_ms, decision)
 
 
 def _united(edges: Iterable[Edge]) -> list[tuple[list[Person], list[Edge]]]:

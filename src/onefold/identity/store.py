@@ -132,10 +132,12 @@ SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[])
 ON CONFLICT (device_id, at_ms, who_id) DO UPDATE SET until_ms = excluded.until_ms
 """
 ADD_JOURNAL = """
-INSERT INTO person_journal (pos, person_id, action, other_id, members, at_ms, decision_id)
-SELECT t.pos, t.person_id, t.action, t.other_id, t.members::bigint[], t.at_ms, t.decision_id
+INSERT INTO person_journal
+  (pos, person_id, action, other_id, members, at_ms, decision_id, decision_ended)
+SELECT t.pos, t.person_id, t.action, t.other_id, t.members::bigint[], t.at_ms,
+  abs(t.decision), coalesce(t.decision < 0, false)
 FROM unnest(%b::bigint[], %b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::bigint[],
-  %b::bigint[]) AS t (pos, person_id, action, other_id, members, at_ms, decision_id)
+  %b::bigint[]) AS t (pos, person_id, action, other_id, members, at_ms, decision)
 """
 SET_HEEDED = """
 UPDATE identity_decision d SET suppressed = t.suppressed
@@ -292,11 +294,11 @@ def past(conn: Connection, person_ids: Iterable[int]) -> dict[int, list[int]]:
 
 
 def write(
-    conn: Connection, changes: Changes, pos: int, at_ms: int, decision_id: int | None = None
+    conn: Connection, changes: Changes, pos: int, at_ms: int, decision: int | None = None
 ) -> None:
     """Write everything in one round trip; `pos` and `at_ms` date the journal's entries.
 
-    `decision_id`: of the human's decision that caused them, if one did.
+    `decision`: id of the human's decision that caused them, negative if its end did.
     """
     with conn.pipeline():
         _each(conn, ADD_IDENTIFIERS, changes.identifiers)
@@ -310,7 +312,7 @@ def write(
         _each(conn, DROP_LOGINS, changes.logins_dropped)
         _each(conn, ADD_LOGINS, changes.logins)
         journal = [
-            (pos, e.person_id, e.action, e.other_id, _array(e.members), at_ms, decision_id)
+            (pos, e.person_id, e.action, e.other_id, _array(e.members), at_ms, decision)
             for e in changes.journal
         ]
         _each(conn, ADD_JOURNAL, journal)

@@ -3,7 +3,7 @@
 Every door uses it. `Connections`, `Gate` and what `access` offers are how doors let callers in.
 """
 
-from onefold.record import decisions
+from onefold.record import decisions, whois
 from onefold.record.access import (
     CSRF_HEADER,
     SESSION_COOKIE,
@@ -36,5 +36,5 @@ __all__ = [
     "Throttle", "TooMany", "account", "account_timeline", "close_signal", "create_key", "decisions",
     "list_accounts", "list_keys", "list_members", "list_people", "log_in", "log_out", "named",
     "open_ticket", "person", "person_timeline", "resolve_account", "resolve_person", "revoke_key",
-    "timeline", "viewer_of_key", "viewer_of_session",
+    "timeline", "viewer_of_key", "viewer_of_session", "whois",
 ]  # fmt: skip

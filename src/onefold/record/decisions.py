@@ -93,7 +93,7 @@ def decide(
 def undo(conn: Connection, viewer: Viewer, ref: str, reason: str, now_ms: int) -> decisions.Said:
     """Take a decision back. Raises `NotFound`, or `Conflict` when it no longer counts."""
     viewer.must_write()
-    return decisions.undo(conn, viewer, _number(ref), reason, now_ms)
+    return decisions.undo(conn, viewer, number(ref), reason, now_ms)
 
 
 def settled(opened: Open, viewer: Viewer, said: decisions.Said) -> Decision:
@@ -112,7 +112,7 @@ def settled(opened: Open, viewer: Viewer, said: decisions.Said) -> Decision:
 
 def decision(conn: Connection, viewer: Viewer, ref: str) -> Decision:
     """One decision. Raises `NotFound`."""
-    return shown(decisions.get(conn, viewer, _number(ref)))
+    return shown(decisions.get(conn, viewer, number(ref)))
 
 
 def list_decisions(
@@ -123,7 +123,7 @@ def list_decisions(
     if person is not None:
         found = of_person(conn, viewer, _person(conn, viewer, person))
         return {"items": [shown(said) for said in found], "next": None}
-    before = _number(cursor) if cursor else None
+    before = number(cursor) if cursor else None
     rows = decisions.listed(conn, viewer, before, limits.page_rows_default)
     more = ids.api_id("dec", rows[-1].id) if len(rows) == limits.page_rows_default else None
     return {"items": [shown(said) for said in rows], "next": more}
@@ -233,7 +233,8 @@ def _person(conn: Connection, viewer: Viewer, ref: str) -> int:
     return found
 
 
-def _number(ref: str) -> int:
+def number(ref: str) -> int:
+    """The id in `dec_4`. Raises `NotFound`."""
     try:
         return ids.parse_id("dec", ref)
     except errors.Invalid:

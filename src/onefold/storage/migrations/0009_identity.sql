@@ -29,6 +29,7 @@ CREATE INDEX identity_decision_pending ON identity_decision (id) WHERE pending;
 CREATE INDEX identity_decision_a ON identity_decision (a_namespace, md5(a_value));
 CREATE INDEX identity_decision_b ON identity_decision (b_namespace, md5(b_value));
 
--- The decision that caused a change of people; null: what arrived.
+-- The decision that caused a change of people, or the end of it; null: what arrived.
 ALTER TABLE person_journal ADD COLUMN decision_id bigint;
+ALTER TABLE person_journal ADD COLUMN decision_ended boolean NOT NULL DEFAULT false;
 CREATE INDEX person_journal_other ON person_journal (other_id) WHERE other_id IS NOT NULL;
