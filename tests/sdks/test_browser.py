@@ -108,11 +108,11 @@ class Visit:
         return [url for url in self.asked if not url.startswith(known)]
 
     def open(self, client: Client, key: str, more: int, same: bool) -> None:
-        extra = f' data-init-only="true" data-host="{self.server.url}" data-write-key="{key}:x"'
-        tags = "".join(
-            f'<script src="{path}"{extra if client is OTHERS["jitsu"] else ""}></script>'
-            for path in client.scripts
-        )
+        at, extra = "", ""
+        if client is OTHERS["jitsu"]:  # sends to where its script came from
+            at, extra = self.server.url, f' data-init-only="true" data-write-key="{key}:x"'
+            self.page.route(f"{at}/sdk.js", self._fulfil)
+        tags = "".join(f'<script src="{at}{path}"{extra}></script>' for path in client.scripts)
         code = client.start + client.code.replace("MORE", str(more))
         code = code.replace("HOST", self.server.url).replace("KEY", key)
         self.show(f"<!doctype html><title>Shop</title>{tags}<script>{code}</script>", client, same)

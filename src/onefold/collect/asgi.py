@@ -16,6 +16,7 @@ from onefold import __version__
 from onefold.collect import (
     answers,
     bundles,
+    description,
     documents,
     envelope,
     inflate,
@@ -166,6 +167,8 @@ class Collector:
                 return answers.script(bundles.part(route.kind), headers)
             case "version":
                 return answers.document(b'{"version":"%b"}' % __version__.encode(), headers)
+            case "described":
+                return answers.document(description.encoded(), headers)
             case "robots":
                 return answers.text(b"User-agent: *\nDisallow: /\n", headers)
             case "config":

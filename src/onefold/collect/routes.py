@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 Does = Literal[
     "call", "batch", "telemetry", "token", "nothing",
     "webhook", "pixel", "settings", "config", "bundle", "snippet", "part", "version", "robots",
+    "described",
 ]  # fmt: skip
 
 
@@ -29,7 +30,7 @@ class Route(NamedTuple):
         bundle     the browser SDK that loads itself, of the key `kind`
         snippet    the browser SDK as Segment's snippet loads it, of the key `kind`
         part       the file `kind` of the browser SDK
-        version, robots
+        version, robots, described
 
     `tool`: the header `X-Write-Key` is asked before the body, whose key is masked (Jitsu's SDK).
     """
@@ -45,7 +46,7 @@ class Route(NamedTuple):
 
 
 _READS = frozenset(
-    ("pixel", "settings", "config", "bundle", "snippet", "part", "version", "robots")
+    ("pixel", "settings", "config", "bundle", "snippet", "part", "version", "robots", "described")
 )  # fmt: skip
 _CALLS = {
     "identify": "i", "track": "t", "page": "p", "screen": "s", "group": "g", "alias": "a",
@@ -77,7 +78,7 @@ def _read() -> dict[str, Route]:
     table = {f"/v1/pixel/{kind}": Route("pixel", kind) for kind in _CALLS}
     table |= {f"/pixel/v1/{kind}": Route("pixel", kind) for kind in ("track", "page")}
     table |= {"/sourceConfig": Route("config"), "/version": Route("version")}
-    return table | {"/robots.txt": Route("robots")}
+    return table | {"/robots.txt": Route("robots"), "/v1/openapi.json": Route("described")}
 
 
 # POST (and OPTIONS); GET (and HEAD, OPTIONS).
