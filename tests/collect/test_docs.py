@@ -14,7 +14,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "reference" / "collection.md").read
     "path",
     [
         *routes.PATHS, *routes.READ_PATHS, *routes.SETTINGS_PATHS, *routes.BUNDLE_PATHS,
-        *routes.WEBHOOK_PATHS,
+        *routes.WEBHOOK_PATHS, *routes.MICRO_PATHS,
     ],
 )  # fmt: skip
 def test_every_route_is_documented(path: str) -> None:

@@ -50,6 +50,11 @@ def document(body: bytes, headers: Mapping[bytes, bytes]) -> tuple[int, Headers,
     return 200, [_JSON, keep, *cors(headers)], body
 
 
+def fresh(body: bytes, headers: Mapping[bytes, bytes]) -> tuple[int, Headers, bytes]:
+    """200 with JSON of this moment."""
+    return 200, [_JSON, _NO_STORE, *cors(headers)], body
+
+
 def image(headers: Mapping[bytes, bytes]) -> tuple[int, Headers, bytes]:
     """200 with one transparent point, which no cache may keep: each showing is an event."""
     return 200, [(b"content-type", b"image/gif"), _NO_STORE, *cors(headers)], pixel.GIF

@@ -30,6 +30,7 @@ from onefold.collect.keys import Keys, of_header, of_rest, of_tool
 from onefold.collect.model import Entry, Parsed
 from onefold.collect.pace import Pace
 from onefold.collect.routes import Route
+from onefold.collect.turned import TurnedAway
 from onefold.collect.webhooks import Webhooks
 from onefold.kernel import clock, errors, limits
 from onefold.kernel.settings import Settings
@@ -51,6 +52,7 @@ class Collector:
         self._committer = Committer(database_url)
         self._pace = Pace(settings.collect_items_per_s if settings else 0)
         self._webhooks = Webhooks(database_url, self._committer, self._pace, self._public_url)
+        self._turned = TurnedAway(database_url)
         self._splitter = ThreadPoolExecutor(1, thread_name_prefix="collect-split")
 
     async def start(self) -> None:
@@ -61,6 +63,7 @@ class Collector:
         """Finish what was taken, then let go of the threads and connections."""
         await self._committer.stop()
         await self._webhooks.close()
+        await self._turned.close()
         await self._keys.close()
         self._splitter.shutdown(wait=False, cancel_futures=True)
 
@@ -76,6 +79,8 @@ class Collector:
             status, out, body = await self._answer(scope, headers, receive)
         except errors.OnefoldError as error:
             status, out, body = answers.failure(error, headers)
+            if 400 <= status < 500:
+                await self._turned_away(scope, headers, error)
         except SenderGone:
             return
         except Exception:
@@ -100,6 +105,8 @@ class Collector:
             return answers.preflight(headers)
         if route is None:
             raise errors.NotFound("There is no such address here.")
+        if route.does == "micro":
+            return await self._micro(route, scope, headers, receive)
         if route.does == "webhook" and method in ("GET", "HEAD", "POST"):
             key = route.kind or of_header(headers) or of_rest(scope["query_string"], headers) or ""
             return await self._webhooks.answer(
@@ -148,6 +155,34 @@ class Collector:
                 raise error
             if parsed.wrapped:
                 metrics.wrapped.inc(parsed.wrapped)
+
+    async def _micro(
+        self, route: Route, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
+    ) -> Answer:
+        """What a test source sent, for whoever holds its write key."""
+        if scope["method"] not in ("GET", "POST"):
+            raise MethodNotAllowed(f"`{scope['method']}` is not served here. Use GET or POST.")
+        body = inflate.plain(
+            await _in_time(receive, headers), headers.get(b"content-encoding", b"")
+        )
+        query = scope["query_string"]
+        source = await self._keys.sender(of_header(headers) or of_rest(query, headers))
+        return await self._committer.micro.answer(route.kind, source, query, body, headers)
+
+    async def _turned_away(
+        self, scope: Scope, headers: Mapping[bytes, bytes], error: errors.OnefoldError
+    ) -> None:
+        """Count a request that was answered 4xx, when it says whose it is outside its body."""
+        route = routes.find(scope["path"])
+        if route is None or route.does not in ("call", "batch", "pixel"):
+            return
+        key = of_header(headers) or of_rest(scope["query_string"], headers)
+        try:
+            source = await self._keys.find(key) if key else None
+        except errors.Unavailable:
+            return  # the count of an error is not worth another
+        if source is not None:
+            self._turned.note(source.id, error.code, clock.now_ms())
 
     async def _parse(self, body: bytes, kind: str) -> Parsed:
         try:

@@ -7,7 +7,7 @@ import re
 from typing import Literal, NamedTuple
 
 Does = Literal[
-    "call", "batch", "telemetry", "token", "nothing",
+    "call", "batch", "telemetry", "token", "nothing", "micro",
     "webhook", "pixel", "settings", "config", "bundle", "snippet", "part", "version", "robots",
     "described",
 ]  # fmt: skip
@@ -22,6 +22,7 @@ class Route(NamedTuple):
         telemetry  an SDK's own numbers: taken and ignored
         token      OAuth, which is not served: answers what to do instead
         webhook    a vendor's delivery for the source of the key `kind`; GET tries the address
+        micro      what a test source sent, by `kind`; GET does as well
         nothing    a path of RudderStack's that has no meaning here: 404, with the reason
     Asked for (GET, HEAD):
         pixel      one item of `kind` in the query, answered with an image
@@ -81,12 +82,15 @@ def _read() -> dict[str, Route]:
     return table | {"/robots.txt": Route("robots"), "/v1/openapi.json": Route("described")}
 
 
+# GET and POST alike: a test source's list.
+MICRO_PATHS = {f"/micro/{what}": Route("micro", what) for what in ("all", "good", "bad", "reset")}
+
 # POST (and OPTIONS); GET (and HEAD, OPTIONS).
 PATHS = _posted()
 READ_PATHS = _read()
 ROUTES = {
     path: route
-    for name, route in (PATHS | READ_PATHS).items()
+    for name, route in (PATHS | READ_PATHS | MICRO_PATHS).items()
     for path in (name, f"{name}/")
 }  # fmt: skip
 

@@ -49,6 +49,11 @@ preview_items_max = 1_000  # refused items that a preview tries
 preview_samples_max = 5
 refused_chosen_max = 1_000  # refused items chosen one by one
 fixes_max = 20  # corrections of one replay
+micro_items_max = 10_000  # items listed of a test source, the newest
+micro_items_shown_max = 1_000  # of one answer, unless it asks for more
+micro_waiting_max = 64  # requests of test sources being checked; beyond it senders get 503
+turned_away_kept_max = 10_000  # (source, hour, code) counts between two writes
+turned_away_flush_s = 2
 refused_actions_max = 50  # shown of what was done about refused items
 
 # webhook sources

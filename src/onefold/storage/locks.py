@@ -6,4 +6,5 @@ WORKER = 724_003  # one worker a partition, for as long as it lives
 DESTINATIONS = 724_004  # while a destination is made: their number has a limit
 SOURCES = 724_005  # while a source is made: keys are unique, their number has a limit
 DEFINITIONS = 724_006  # while definitions and the leaves they need change
+MICRO = 724_007  # while a test source takes a request: repeats are told from firsts
 JOBS = 724_010  # one process of background jobs, for as long as it lives

@@ -38,7 +38,7 @@ WHERE source_id = %(source_id)s
 DELETE = "DELETE FROM webhook WHERE source_id = %s"
 ENDPOINT = """
 SELECT s.id, s.key, s.name, s.category, s.write_key, s.enabled, s.backfill, s.created_by,
-  s.created_at, w.kind, w.options, w.mapping, w.secret, w.former_secret
+  s.created_at, s.test, w.kind, w.options, w.mapping, w.secret, w.former_secret
 FROM source s JOIN webhook w ON w.source_id = s.id
 WHERE s.key = %(key)s OR s.write_key = %(key)s
 ORDER BY s.key = %(key)s DESC LIMIT 1
@@ -209,7 +209,7 @@ def endpoint(conn: Connection, key: str) -> Endpoint | None:
     row = conn.execute(ENDPOINT, {"key": key}).fetchone()
     if row is None:
         return None
-    source, (kind, options, mapping, secret, former) = Source(*row[:9]), row[9:]
+    source, (kind, options, mapping, secret, former) = Source(*row[:10]), row[10:]
     secrets = tuple(s for s in (secret, former) if s)
     return Endpoint(source, _config(kind, options, mapping), secrets)
 
