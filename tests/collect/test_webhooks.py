@@ -237,6 +237,19 @@ def test_only_the_newest_deliveries_stay_listed(server: Running, conn: storage.C
     assert json.loads(found[0].body)["id"] == "evt_24"
 
 
+def test_the_write_key_names_the_source_where_the_address_does_not(
+    server: Running, conn: storage.Connection
+) -> None:
+    source = set_up(conn, "json", "sixteen or more chars", {"event": "e", "user_id": "u"})
+    headers = {"X-Webhook-Token": "sixteen or more chars"}
+    body = {"e": "Order Paid", "u": "u1"}
+    path = f"/v1/webhook?writeKey={source.write_key}"
+    assert server.send(path, body, headers=headers).status == 200
+    assert server.send(path, body).status == 401  # the key names the source and proves nothing
+    assert server.send("/v1/webhook", body, headers=headers).status == 404
+    assert [f.name for f in outcomes(conn) if isinstance(f, facts.Fact)] == ["Order Paid"]
+
+
 def test_hostile_bodies_cost_a_delivery_and_nothing_else(
     server: Running, conn: storage.Connection
 ) -> None:
