@@ -35,6 +35,25 @@ _USED: dict[str, tuple[tuple[str, str], ...]] = {
     "ticket": (("SELECT FROM task WHERE ticket_id = %s LIMIT 1", "a task"),),
     "task": (),
 }
+DROP_ACCOUNTS = """
+DELETE FROM account a
+WHERE md5(a.key) = ANY (ARRAY(SELECT md5(k) FROM unnest(%s::text[]) AS k)) AND a.created_at >= %s
+AND a.owner_id IS NULL AND a.edited = '{}'
+AND NOT EXISTS (SELECT FROM identifier i
+  WHERE i.namespace = 'account_id' AND md5(i.value) = md5(a.key) AND i.value = a.key)
+AND NOT EXISTS (SELECT FROM person_account p WHERE p.account_id = a.id)
+AND NOT EXISTS (SELECT FROM usage u WHERE u.account_id = a.id AND a.id <> 0)
+AND NOT EXISTS (SELECT FROM contact c WHERE c.account_id = a.id)
+AND NOT EXISTS (SELECT FROM ticket t WHERE t.account_id = a.id)
+AND NOT EXISTS (SELECT FROM task t WHERE t.account_id = a.id)
+AND NOT EXISTS (SELECT FROM signal s WHERE s.account_id = a.id)
+"""
+SEEN_ANEW = """
+UPDATE account a SET last_seen_ms = (
+  SELECT max(p.last_seen_ms) FROM person_account pa JOIN person p ON p.id = pa.person_id
+  WHERE pa.account_id = a.id AND pa.is_primary)
+WHERE md5(a.key) = ANY (ARRAY(SELECT md5(k) FROM unnest(%s::text[]) AS k))
+"""
 ROW = "SELECT * FROM {} WHERE id = %s FOR UPDATE"
 CONTACTS = """
 SELECT lower(email), id FROM contact WHERE lower(email) = ANY(%s) AND archived_at IS NULL
@@ -48,6 +67,17 @@ CROSS JOIN LATERAL (
   ORDER BY rank, id LIMIT 1
 ) a
 """
+
+
+def forget_accounts(conn: Connection, viewer: Viewer, keys: Sequence[str], since: datetime) -> int:
+    """Drop accounts made since then that nothing names, nobody edited and no record refers to.
+
+    Of those that stay, when they were last seen is asked anew. Answers how many went.
+    """
+    viewer.must_admin()
+    found = conn.execute(DROP_ACCOUNTS, (list(keys), since)).rowcount
+    conn.execute(SEEN_ANEW, (list(keys),))
+    return found
 
 
 def contacts_by_email(conn: Connection, viewer: Viewer, emails: Sequence[str]) -> dict[str, int]:

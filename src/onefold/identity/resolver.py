@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import combinations
 from typing import Any, TypeVar
 
-from onefold.identity import cache, chapters, decisions, settle, store
+from onefold.identity import cache, chapters, decisions, settle, store, undo
 from onefold.identity.cache import NOBODY, Cache, Device, Entry, Known, Person, Spell
 from onefold.identity.model import Resolved
 from onefold.identity.rules import RULES
@@ -97,6 +97,44 @@ class Resolver:
         decisions.taken(conn, said, outcome, now_ms)
         self._cache.turn()
         return decisions.Taken(said, work.regrouped)
+
+    def linked_by(self, conn: Connection, fact: Fact) -> list[tuple[int, int]]:
+        """The pairs of identifiers that a fact of an earlier batch links."""
+        self._cache.load(conn, _identifiers(fact))
+        if self._cache.node(fact.home) is None:
+            return []  # nothing is left of it
+        _, linked = self._plan(fact)
+        return [_pair(a, b) for a, b in linked]
+
+    def login_of(self, conn: Connection, fact: Fact) -> tuple[chapters.Login, list[int]] | None:
+        """Who logs in by a fact of an earlier batch, and on which devices."""
+        entry = self._entry_of(conn, fact)
+        if entry.who is None or not entry.devices:
+            return None
+        login = chapters.Login(max(fact.at_ms, 1), entry.who.rank, entry.who.id)
+        return login, [device.id for device in entry.devices]
+
+    def undo(self, conn: Connection, gone: undo.Gone, pos: int, now_ms: int) -> set[int]:
+        """Take back what facts told that are facts no more; people whose fragments changed.
+
+        Memory is forgotten: what it held may be gone. The caller commits.
+        """
+        work = settle.Work()
+        undo.forget_links(conn, gone)
+        work.seeds = undo.forget_identifiers(conn, gone)
+        runs: list[tuple[Device, list[chapters.Run]]] = []
+        people: dict[int, Known] = {}
+        keys = store.identifiers(conn, [*gone.logins, *gone.who()])
+        self._cache.load(conn, list(keys.values()))
+        for identifier_id, key in keys.items():
+            node = self._cache.node(key)
+            if isinstance(node, Known):
+                people[identifier_id] = node
+            elif isinstance(node, Device) and not node.generic:
+                runs.append((node, chapters.runs_of(gone.logins.get(identifier_id, ()))))
+        self._settler(conn, work).undo(runs, people, pos, now_ms)
+        self.forget()
+        return work.regrouped
 
     def account_fragments(self, conn: Connection, keys: Collection[str]) -> dict[str, int]:
         """The accounts' own fragments, made where there is none yet."""

@@ -133,6 +133,25 @@ class Settler:
             self._regroup(pos, at_ms, decision)
         return self.work.entries
 
+    def undo(
+        self,
+        runs: Iterable[tuple[Device, list[chapters.Run]]],
+        people: dict[int, Known],
+        pos: int,
+        at_ms: int,
+    ) -> None:
+        """Devices have these log-ins and no others; then f on all that changed (`work.seeds`)."""
+        work = self.work
+        for device, left in runs:
+            change = devices.change(device, left, self.ids.new_fragment)
+            self._chapters(device, change, people, is_fresh=False)
+            if change.made or change.altered or change.retired:
+                work.seeds.add(device.id)
+        self._rows()
+        store.write(self.conn, work.changes, pos, at_ms)
+        if work.seeds:
+            self._regroup(pos, at_ms)
+
     def add_alone(self) -> None:
         """Write identifiers that nothing links: accounts."""
         self._note_made()

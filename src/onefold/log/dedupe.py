@@ -22,6 +22,10 @@ SAVE = "INSERT INTO dedupe (seq, received_ms, ids, skipped) VALUES (%s, %s, %s, 
 LOAD = "SELECT received_ms, ids FROM dedupe WHERE received_ms >= %s ORDER BY seq"
 PRUNE = "UPDATE dedupe SET ids = ''::bytea WHERE received_ms < %s AND ids <> ''::bytea"
 FORGET = "DELETE FROM dedupe WHERE received_ms < %s AND ids = ''::bytea AND skipped = ''::bytea"
+SKIP = """
+UPDATE dedupe SET skipped = skipped || %s
+WHERE seq = (SELECT min(seq) FROM dedupe WHERE seq >= %s)
+"""
 SKIPPED = """
 SELECT skipped FROM dedupe WHERE skipped <> ''::bytea AND seq >= %s
 AND seq <= coalesce((SELECT min(seq) FROM dedupe WHERE seq >= %s), 9223372036854775807)
@@ -140,6 +144,12 @@ def save(
     """Write a micro-batch's ids and the positions in it that did not become facts."""
     packed = b"".join(pos.to_bytes(8, "big") for pos in skipped)
     conn.execute(SAVE, (seq, received_ms, b"".join(keys), packed), binary=True)
+
+
+def skip(conn: Connection, seq: int, positions: Sequence[int]) -> None:
+    """Facts of a log row that are facts no more: whoever reads the log again leaves them out."""
+    packed = b"".join(pos.to_bytes(8, "big") for pos in positions)
+    conn.execute(SKIP, (packed, seq), binary=True)
 
 
 def skipped(conn: Connection, first_seq: int, last_seq: int) -> set[int]:

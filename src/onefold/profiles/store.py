@@ -68,6 +68,10 @@ INSERT INTO person_account (person_id, account_id, since_ms, last_ms, is_primary
 SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bool[])
 """
 MEMBERS = "SELECT account_id, person_id FROM person_account WHERE account_id = ANY(%s)"
+MEMBERS_FRAGMENTS = """
+SELECT f.id FROM account a JOIN person_account p ON p.account_id = a.id
+JOIN fragment f ON f.person_id = p.person_id WHERE md5(a.key) = md5(%s)
+"""
 PEOPLE_AFTER = "SELECT id FROM person WHERE id > %s ORDER BY id LIMIT %s"
 ACCOUNTS_ALL = "SELECT id FROM account"
 SAVE_LEDGER = """
@@ -268,6 +272,11 @@ def members(conn: Connection, account_ids: Sequence[int]) -> dict[int, list[int]
     for account_id, person_id in conn.execute(MEMBERS, (list(account_ids),)):
         out[account_id].append(person_id)
     return out
+
+
+def members_fragments(conn: Connection, account_key: str) -> list[int]:
+    """Fragments of the people in an account, as of the last conclusion."""
+    return [int(i) for (i,) in conn.execute(MEMBERS_FRAGMENTS, (account_key,))]
 
 
 def people_after(conn: Connection, person_id: int, rows_max: int) -> list[int]:

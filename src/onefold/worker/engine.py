@@ -17,7 +17,7 @@ from onefold import audiences, identity, log, profiles, storage
 from onefold.kernel import clock, facts, limits
 from onefold.profiles import dirty
 from onefold.storage import Connection, locks
-from onefold.worker import backfill, metrics
+from onefold.worker import backfill, metrics, undo
 from onefold.worker import catalog as catalogs
 from onefold.worker.cache import Cache
 from onefold.worker.conclude import Conclude
@@ -27,6 +27,7 @@ _CATALOG_MS = 100
 _DUE_MS = 100
 _CONCLUDE_S = 1.5
 _INGEST_S = 1.5
+_UNDO_MS = 200
 _PRUNE_MS = 600_000
 
 logger = structlog.get_logger("onefold.worker")
@@ -48,8 +49,9 @@ class Engine:
         backfill.take_up(conn, self.catalog, self.ingest.seq)
         self.catalog = catalogs.load(conn)
         conn.commit()
-        self._next = dict.fromkeys(("catalog", "due", "prune"), 0)
+        self._next = dict.fromkeys(("catalog", "due", "undo", "prune"), 0)
         self._more_backfill = True
+        self._more_undo = False
 
     def step(self, now_ms: int) -> bool:
         """Do what there is to do, a bounded amount; False when there was nothing."""
@@ -63,11 +65,21 @@ class Engine:
         if self._more_backfill:
             self._backfill()
             worked = True
+        if self._more_undo or self._time("undo", now_ms, _UNDO_MS):
+            worked = self._undo(now_ms) or worked
         if self._time("prune", now_ms, _PRUNE_MS):
             self.ingest.dedupe.prune(self.conn, now_ms)
             self.conn.commit()
         self.cache.trim()
         return worked
+
+    def _undo(self, now_ms: int) -> bool:
+        """Take a chunk of an import back, if one is to be reverted."""
+        self._more_undo = undo.step(self.conn, self.catalog, self.ingest, now_ms)
+        if self._more_undo:
+            self.conclude.forget()  # accounts it knows may be gone
+        self.conn.commit()
+        return self._more_undo
 
     def recover(self, conn: Connection, now_ms: int) -> None:
         """Go on with a new connection, or after a rollback: memory is rebuilt from the tables."""

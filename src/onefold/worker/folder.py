@@ -92,8 +92,9 @@ class Folder:
 
     def _fold_group(self, fact: facts.Fact, account: str) -> None:
         """A group call's traits are the account's."""
-        if fact.traits:
-            names = fold.fold_traits(self.states[self.own[account]], fact)
+        own = self.own.get(account)  # a refold of the person leaves the account as it is
+        if fact.traits and own is not None:
+            names = fold.fold_traits(self.states[own], fact)
             self._mark_account(account, names)
 
     def _fold_account(self, state: profiles.State, fact: facts.Fact) -> None:
@@ -108,6 +109,16 @@ class Folder:
             names = fold.fold_traits(state, fact)
         self._mark_account(account, names)
         self.marks.add(dirty.ACCOUNT, self.accounts[account], dirty.CRM)
+
+    def trait(self, fact: facts.Fact, state: profiles.State) -> None:
+        """Only an account's traits: of its own fact, or of a group call of one of its people."""
+        before = dict(state.traits)
+        if fact.kind == "group":
+            fold.fold_traits(state, fact)
+        else:
+            self._fold_account(state, fact)
+        names = [n for n, trait in state.traits.items() if before.get(n) != trait]
+        self._mark_account(fact.account or fact.home.value, names)
 
     def _mark_account(self, account: str, names: list[str]) -> None:
         if not names:

@@ -8,7 +8,7 @@ caller commits, and then calls `Batch.committed`; after a failure it rolls back 
 
 import threading
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
@@ -136,7 +136,7 @@ class Ingest:
             profiles.store.save_states(conn, changed)
             profiles.store.add_usage(conn, usage)
         for device in resolved.refold:
-            self._refold(conn, device, catalog, marks)
+            self.refold(conn, device, catalog, marks)
         self._mark(resolved.regrouped, marks)
         with conn.pipeline():
             profiles.store.put_marks(conn, marks)
@@ -209,18 +209,36 @@ class Ingest:
         positions = profiles.store.positions_of(conn, fragment_ids)
         return _admitted(log.fetch(conn, positions))
 
-    def _refold(
-        self, conn: Connection, device_id: int, catalog: Catalog, marks: dirty.Marks
+    def know_accounts(self, conn: Connection, found: Sequence[facts.Fact]) -> None:
+        """Have the ids of accounts that these facts name."""
+        new = sorted({f.account for f in found if f.account is not None} - self.accounts.keys())
+        if new:
+            self.accounts.update(crm.ensure_accounts(conn, new))
+
+    def refold(
+        self,
+        conn: Connection,
+        device_id: int,
+        catalog: Catalog,
+        marks: dirty.Marks,
+        left: Callable[[Connection, list[int]], list[int]] | None = None,
     ) -> None:
-        """Fold a device's own facts again, each into the chapter of its time."""
+        """Fold a device's own facts again, each into the chapter of its time.
+
+        `left`: of these positions those that are facts still.
+        """
         fragment_ids = identity.chapters_of(conn, device_id)
         positions = profiles.store.positions_of(conn, fragment_ids)
+        if left is not None:
+            positions = left(conn, positions)
         profiles.store.drop_history(conn, fragment_ids)
         states = {i: profiles.State() for i in fragment_ids}
         usage: dict[profiles.store.UsageKey, int] = defaultdict(int)
         folder = Folder(catalog, states, self.names, self.accounts, marks, usage, {}, again=True)
         people = identity.people_of(conn, fragment_ids)
-        for fact in _admitted(log.fetch(conn, positions)):
+        found = _admitted(log.fetch(conn, positions))
+        self.know_accounts(conn, found)
+        for fact in found:
             fragment = self.resolver.fragment_at(conn, device_id, fact.at_ms)
             seen = self.resolver.seen_on(conn, fact)
             folder.take(fact, fragment, people[fragment], seen)

@@ -30,9 +30,12 @@ CHANGE = """
 INSERT INTO import_change (import_id, row, noun, record_id, before, version)
 SELECT %s, * FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::jsonb[], %s::int[])
 """
-UNDONE = "SELECT first_row, seq FROM import_chunk WHERE import_id = %s AND NOT undone ORDER BY 1"
+UNDONE = """
+SELECT first_row, seq, undone FROM import_chunk WHERE import_id = %s AND undone < 2
+ORDER BY undone, first_row LIMIT 1
+"""
 SEQS = "SELECT seq FROM import_chunk WHERE import_id = %s"
-SET_UNDONE = "UPDATE import_chunk SET undone = true WHERE import_id = %s AND first_row = %s"
+SET_UNDONE = "UPDATE import_chunk SET undone = %s WHERE import_id = %s AND first_row = %s"
 REVERTING = "SELECT id FROM import WHERE status = 'reverting' ORDER BY id LIMIT 1"
 OPEN_CHANGES = """
 SELECT id, noun, record_id, before, version FROM import_change
@@ -133,9 +136,10 @@ def reverting(conn: Connection) -> int | None:
     return int(row[0]) if row else None
 
 
-def undone_not(conn: Connection, import_id: int) -> list[tuple[int, int]]:
-    """(first row, log row) of chunks whose facts are still in the states."""
-    return [(int(a), int(b)) for a, b in conn.execute(UNDONE, (import_id,))]
+def next_chunk(conn: Connection, import_id: int) -> tuple[int, int, int] | None:
+    """(first row, log row, how far undone) of the next chunk to take back; None at the end."""
+    row = conn.execute(UNDONE, (import_id,)).fetchone()
+    return (int(row[0]), int(row[1]), int(row[2])) if row else None
 
 
 def seqs(conn: Connection, import_id: int) -> frozenset[int]:
@@ -143,9 +147,9 @@ def seqs(conn: Connection, import_id: int) -> frozenset[int]:
     return frozenset(int(seq) for (seq,) in conn.execute(SEQS, (import_id,)))
 
 
-def set_undone(conn: Connection, import_id: int, first_row: int) -> None:
-    """The chunk's facts are out of the states."""
-    conn.execute(SET_UNDONE, (import_id, first_row))
+def set_undone(conn: Connection, import_id: int, first_row: int, stage: int) -> None:
+    """The chunk's facts are out of the states (1); and what they alone named is gone (2)."""
+    conn.execute(SET_UNDONE, (stage, import_id, first_row))
 
 
 def open_changes(conn: Connection, import_id: int, rows_max: int) -> list[tuple[Any, ...]]:

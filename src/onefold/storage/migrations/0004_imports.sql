@@ -33,14 +33,14 @@ CREATE TABLE import (
   version      integer NOT NULL DEFAULT 1
 );
 
--- What an import appended: one row a chunk, written with the log row it names. `undone`: the
--- worker has taken its facts out of the states again.
+-- What an import appended: one row a chunk, written with the log row it names. `undone`: 1 when the
+-- worker has taken its facts out of the states again, 2 when accounts they alone named are gone.
 CREATE TABLE import_chunk (
   import_id  bigint NOT NULL REFERENCES import (id),
   first_row  bigint NOT NULL,
   rows       integer NOT NULL,
   seq        bigint NOT NULL,                    -- the log row with its facts
-  undone     boolean NOT NULL DEFAULT false,
+  undone     smallint NOT NULL DEFAULT 0,
   PRIMARY KEY (import_id, first_row)
 );
 CREATE INDEX import_chunk_seq ON import_chunk (seq);
