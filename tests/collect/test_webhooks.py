@@ -300,3 +300,15 @@ def test_only_admins_set_a_webhook_up(conn: storage.Connection) -> None:
         )
     webhooks.store.remove(conn, SYSTEM, source.id)
     assert webhooks.store.get(conn, SYSTEM, source.id) is None
+
+
+def test_a_test_sources_deliveries_stay_out_of_the_log(
+    server: Running, conn: storage.Connection
+) -> None:
+    source = set_up(conn, "stripe")
+    conn.execute("UPDATE source SET test = true WHERE id = %s", (source.id,))
+    conn.commit()
+    assert stripe(server, CUSTOMER).status == 200
+    assert seen(conn, source).accepted == 1
+    assert harness.stored(conn) == []
+    assert webhooks.store.recent(conn, SYSTEM, source.id) == []

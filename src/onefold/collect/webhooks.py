@@ -28,6 +28,8 @@ from onefold.sources.webhooks.store import Endpoint, Note
 Answer = tuple[int, answers.Headers, bytes]
 Scope = Mapping[str, Any]
 _T = TypeVar("_T")
+_COUNTED = ("accepted", "unmapped", "pings", "bad")
+_NEWEST = ("last_ms", "last_bad_ms", "last_bad_why")
 _FORGET_EVERY_MS = clock.DAY_MS // 24
 
 logger = structlog.get_logger("onefold.collect")
@@ -99,9 +101,10 @@ class Webhooks:
         metrics.webhooks.labels(outcome).inc()
         event = made.event or (made.fault.problem if made.fault else "")
         row = (entry.seq, entry.received_ms, event[:200], made.items, made.refused)
+        recent = (row,) if entry.seq else ()  # a test source's deliveries are not in the log
         self._note(
             entry.source.id, accepted=1, unmapped=int(made.refused > 0),
-            last_ms=entry.received_ms, recent=(row,),
+            last_ms=entry.received_ms, recent=recent,
         )  # fmt: skip
 
     def _delivery(
@@ -206,17 +209,24 @@ class Webhooks:
 
     def _note(self, source_id: int, **counts: Any) -> None:
         """Remember what to write down; a task writes it after a moment, all of it at once."""
-        before = self._notes.get(source_id, Note(source_id))
-        for name in ("accepted", "unmapped", "pings", "bad"):
-            counts[name] = getattr(before, name) + counts.get(name, 0)
-        recent = (*before.recent, *counts.pop("recent", ()))[-limits.webhook_recent_max :]
-        self._notes[source_id] = msgspec.structs.replace(before, **counts, recent=recent)
+        self._merge(Note(source_id, **counts))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.get_running_loop().create_task(self._later())
 
+    def _merge(self, more: Note) -> None:
+        kept = self._notes.get(more.source_id)
+        if kept is None:
+            self._notes[more.source_id] = more
+            return
+        sums = {n: getattr(kept, n) + getattr(more, n) for n in _COUNTED}
+        newest = {n: getattr(more, n) or getattr(kept, n) for n in _NEWEST}
+        recent = (*kept.recent, *more.recent)[-limits.webhook_recent_max :]
+        self._notes[more.source_id] = Note(more.source_id, **sums, **newest, recent=recent)
+
     async def _later(self) -> None:
-        await asyncio.sleep(limits.webhook_note_s)
-        await self._flush()
+        while self._notes:  # also what came while the rest was being written
+            await asyncio.sleep(limits.webhook_note_s)
+            await self._flush()
 
     async def _flush(self) -> None:
         notes, self._notes = list(self._notes.values()), {}
@@ -225,17 +235,15 @@ class Webhooks:
         try:
             await self._in_thread(self._write, notes, clock.now_ms())
         except errors.Unavailable:
-            logger.warning("webhook traffic not written down", sources=len(notes))
-        if self._notes:
-            self._writer = asyncio.get_running_loop().create_task(self._later())
+            logger.warning("webhook traffic not written down yet", sources=len(notes))
+            for one in notes:  # for the next time
+                self._merge(one)
 
     async def close(self) -> None:
         """Write down what is left, then let go of the thread and the connection."""
         if self._writer is not None:
             self._writer.cancel()
         await self._flush()
-        if self._writer is not None:
-            self._writer.cancel()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
 
