@@ -23,7 +23,9 @@ PATHS = [
     "/contacts/new", "/accounts/new", "/audiences", "/audiences/exporters",
     "/audiences/exporters?tab=changes", "/audiences/exporters/why?id={person}", "/audiences/new",
     "/audiences/exporters/edit", "/signals", "/signals?view=mine", "/signals?view=resolved",
-    "/signals/{signal}", "/sources", "/sources/{source}", "/sources/{source}?tab=refused",
+    "/signals/{signal}", "/sources", "/sources/{source}", "/sources/{source}/refused",
+    "/sources/{source}/events", "/sources/{source}/events?outcome=refused&who=ann",
+    "/sources/{source}/ledger",
     "/sources/{source}?tab=install", "/sources/new", "/destinations", "/destinations/new",
     "/settings", "/settings/keys/new", "/settings/users/new", "/palette?q=ann", "/palette",
 ]  # fmt: skip
@@ -242,7 +244,7 @@ def test_a_write_key_is_shown_to_admins_only(pages: Pages, reader: Pages, world:
 
 
 def test_refused_items_are_shown_with_their_reason(pages: Pages, world: World) -> None:
-    text = pages.get(f"/sources/{world.source}?tab=refused")
+    text = pages.get(f"/sources/{world.source}/refused")
     assert "not an object" in text
 
 

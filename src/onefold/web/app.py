@@ -13,6 +13,7 @@ from onefold.web.handlers import (
     people,
     settings,
     signals,
+    source_items,
     sources,
     tasks,
     tickets,
@@ -20,7 +21,8 @@ from onefold.web.handlers import (
 )
 
 _ROOMS = (
-    home, people, accounts, tickets, tasks, audiences, signals, sources, webhooks, destinations,
+    home, people, accounts, tickets, tasks, audiences, signals, sources, source_items, webhooks,
+    destinations,
     settings,
 )  # fmt: skip
 

@@ -42,6 +42,13 @@ _PILLS: dict[str, tuple[Hue, str]] = {
     "yellow": ("amber", "Concerning"),
     "red": ("red", "Poor"),
     "known": ("green", "Known"),
+    "processed": ("green", "Processed"),
+    "duplicate": ("gray", "Repeat"),
+    "refused": ("red", "Refused"),
+    "filtered": ("amber", "Filtered"),
+    "waiting": ("blue", "Waiting"),
+    "replayed": ("green", "Replayed"),
+    "dropped": ("gray", "Dropped"),
     "anonymous": ("gray", "Anonymous"),
 }
 

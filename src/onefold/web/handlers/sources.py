@@ -8,11 +8,10 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from onefold import sources
-from onefold.kernel import clock, errors, ids, limits
+from onefold.kernel import clock, errors, ids
 from onefold.web import data, door, install, live
 
 _HOURS = 72
-_RAW_CHARS_MAX = 4_000
 CATEGORIES = [(c, c.capitalize()) for c in sources.CATEGORIES]
 
 
@@ -33,40 +32,21 @@ def sources_list(request: door.AnyRequest) -> door.Page:
 
 @get("/sources/{ref:str}", sync_to_thread=True)
 def source_page(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
-    """A source: the stream, the refused items, or how to install it."""
+    """A source: the stream, or how to install it."""
     ask = door.ask_of(request)
-    tab = ask.query.get("tab", "live")
-    tab = tab if tab in ("live", "refused", "install") else "live"
+    tab = "?tab=install" if ask.query.get("tab") == "install" else ""
+    if ask.query.get("tab") == "refused":
+        return door.go(ask, f"/sources/{ref}/refused")
     with ask.open() as conn:
         source = sources.get(conn, ask.viewer, ids.parse_id("src", ref))
         hours = _hours(conn, ask, source.id, _HOURS)
-        refused = []
-        if tab == "refused":
-            refused = sources.refused(conn, ask.viewer, source.id, _before(ask))
         counts = data.counts(conn, ask)
     day = _sum([h for h in hours if h.hour_ms > ask.now_ms - clock.DAY_MS])
-    more = len(refused) == limits.page_rows_default
     return door.page(
         ask, "source.html", s=source, tab=tab, day=day, chart=_chart(ask, hours),
         chart_words=f"Items an hour over {_HOURS} hours: {_sum(hours)['processed']:,} in all.",
-        refused=[{**data.builtins(_row(r)), "text": _text(r.raw)} for r in refused],
-        next=str(refused[-1].pos) if more else None, snippets=_snippets(ask, source), counts=counts,
+        snippets=_snippets(ask, source), counts=counts,
     )  # fmt: skip
-
-
-def _before(ask: door.Ask) -> int | None:
-    text = ask.query.get("cursor", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
-def _row(refusal: Any) -> dict[str, Any]:
-    names = ("code", "field", "problem", "remedy", "received_ms")
-    return {name: getattr(refusal, name) for name in names}
-
-
-def _text(raw: bytes) -> str:
-    text = raw[:_RAW_CHARS_MAX].decode("utf-8", "replace")
-    return text + ("…" if len(raw) > _RAW_CHARS_MAX else "")
 
 
 def _hours(conn: Any, ask: door.Ask, source_id: int, hours: int) -> list[sources.LedgerHour]:
@@ -132,7 +112,8 @@ def source_create(request: door.AnyRequest) -> door.Page:
     name, category = ask.form.get("name", ""), ask.form.get("category", "")
     try:
         with ask.open() as conn:
-            source = sources.create(conn, ask.viewer, name, category)
+            test = ask.form.get("test") == "yes"
+            source = sources.create(conn, ask.viewer, name, category, test=test)
     except (errors.Invalid, errors.Conflict) as error:
         return _form(ask, ask.form, data.wrong(error), error.status)
     return door.go(ask, f"/sources/{source.api_id}?tab=install", {"text": "Source created"})
