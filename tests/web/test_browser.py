@@ -17,7 +17,8 @@ pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 PATHS = [
-    "/", "/people", "/people/{person}", "/people/{person}?tab=activity", "/accounts",
+    "/", "/people", "/people/{person}", "/people/{person}?tab=activity",
+    "/people/{person}?tab=identity", "/people/{person}/identity/decide?decision=same", "/accounts",
     "/accounts/{account}", "/tickets", "/tickets/{ticket}", "/tickets/new", "/tasks?view=open",
     "/tasks/{task}", "/audiences", "/audiences/exporters", "/audiences/new", "/signals",
     "/signals/{signal}", "/sources", "/sources/{source}", "/sources/{source}?tab=install",

@@ -14,7 +14,10 @@ from .conftest import NASTY, PASSWORD, Pages, World
 
 PATHS = [
     "/", "/people", "/people?q=ann", "/people?view=known&sort=name", "/people?audience=exporters",
-    "/people/{person}", "/people/{person}?tab=activity", "/people/{person}/timeline",
+    "/people/{person}", "/people/{person}?tab=activity",
+    "/people/{person}?tab=identity", "/people/{person}/identity/decide?decision=same",
+    "/people/{person}/identity/decide?decision=not_same&a=user_id:ann&b=email:ann%40acme.test",
+    "/people/{person}/timeline",
     "/accounts", "/accounts?view=mine", "/accounts?view=risk", "/accounts/{account}",
     "/accounts/{account}?tab=people", "/accounts/{account}?tab=activity",
     "/tickets", "/tickets?view=all&priority=medium&owner=none&tag=exports", "/tickets/{ticket}",

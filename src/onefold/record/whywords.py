@@ -97,7 +97,7 @@ def rule(edge: graph.Edge, spots: Mapping[int, graph.Spot]) -> str:
 
 def joined(edge: graph.Edge, spots: Mapping[int, graph.Spot], evidence: Evidence) -> str:
     """What speaks for two identifiers being one person's."""
-    a, b = (key(spots[ref].identifier) for ref in (edge.a, edge.b))
+    a, b = (key(s.identifier) for s in _strongest_first([spots[edge.a], spots[edge.b]]))
     if edge.said is not None:
         return decided(edge.said)
     if edge.kind == "chapter":

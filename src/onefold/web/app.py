@@ -10,6 +10,7 @@ from onefold.web.handlers import (
     audiences,
     destinations,
     home,
+    identity,
     people,
     settings,
     signals,
@@ -21,9 +22,8 @@ from onefold.web.handlers import (
 )
 
 _ROOMS = (
-    home, people, accounts, tickets, tasks, audiences, signals, sources, source_items, webhooks,
-    destinations,
-    settings,
+    home, people, identity, accounts, tickets, tasks, audiences, signals, sources, source_items,
+    webhooks, destinations, settings,
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from litestar.params import FromPath
 from onefold import audiences, crm, record
 from onefold.kernel import errors
 from onefold.web import data, door
+from onefold.web.handlers import identity
 
 _VIEWS = {"known": True, "anonymous": False}
 
@@ -55,7 +56,8 @@ def person_find(request: door.AnyRequest) -> door.Page:
 def person_page(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """A person: who they are at the left, what happened in the centre."""
     ask = door.ask_of(request)
-    tab = "activity" if ask.query.get("tab") == "activity" else "overview"
+    tab = ask.query.get("tab", "")
+    tab = tab if tab in ("activity", "identity") else "overview"
     with ask.open() as conn:
         if ref.startswith("con_"):
             return _of_contact(ask, conn, ref, tab)
@@ -81,6 +83,7 @@ def _person(ask: door.Ask, conn: Any, person: Any, tab: str) -> door.Page:
         open_tickets=data.open_of(person["tickets"]), open_tasks=data.open_of(person["tasks"]),
         counts=data.counts(conn, ask),
         **data.activity(conn, ask, person["id"], None if tab == "activity" else 12),
+        **(identity.shown(ask, conn, person) if tab == "identity" else {}),
     )  # fmt: skip
 
 
