@@ -130,7 +130,7 @@ def _page(
         values |= paths.fields(webhooks.mapped.suggest(_tree(values["sample"])))
     kind = webhooks.KINDS.get(values["kind"])
     return door.page(
-        ask, "webhook.html", http=http, s=source, w=setup, v=values, kind=kind,
+        ask, "webhook.html", http=http, s=source, tab="/webhook", w=setup, v=values, kind=kind,
         kinds=_choices(),
         address=_address(ask, source, kind, secret), secret=secret, faults=faults,
         deliveries=[_row(one) for one in recent], outcomes=outcomes, names=webhooks.names.EVERY,
