@@ -226,6 +226,30 @@ def revert(import_id: str, *, data: Data = None, database_url: str | None = None
 
 
 @app.command
+def match(
+    file: Path,
+    *,
+    out: Path,
+    map: str | None = None,  # noqa: A002 (the option's name)
+    kind: Literal["person", "organisation", "auto"] = "auto",
+) -> None:
+    """Find the rows of a CSV or Parquet file that are one person or organisation.
+
+    Needs no server and no labels. Writes the file again with a column `cluster`.
+
+    Parameters
+    ----------
+    file: People or organisations, one a row, with a header.
+    out: Where to write; Parquet if it ends in .parquet, else CSV.
+    map: What columns hold where the header does not say: column=role,column=role.
+    kind: What the rows are; by default the columns tell.
+    """
+    from onefold.cli import matching
+
+    matching.run(file, out, map, kind, _say)
+
+
+@app.command
 def migrate(*, data: Data = None, database_url: str | None = None) -> None:
     """Bring the database to the newest schema; `serve` does this by itself."""
     with database.located(data, database_url) as url:

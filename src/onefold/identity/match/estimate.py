@@ -1,0 +1,110 @@
+"""Training without labels: expectation maximisation on the counts of comparison patterns.
+
+`u` comes from pairs drawn at random and exact frequencies, with the matches among them taken out;
+`m` and the prior from the candidates. Pairs that were not candidates count as different, so the
+prior is one over all pairs. Everything starts from, and is held by, the values of plan.py.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from onefold.identity.match.compare import Pairs
+from onefold.identity.match.model import Comparison, Floats, Ints, Levels, Records
+from onefold.identity.match.plan import Planned
+
+RANDOM_PAIRS = 400_000
+ROUNDS_MAX = 40
+M_HELD_BY = 12.0  # pairs that the starting m weighs as much as
+U_HELD_BY = 400.0
+MATCHES_PER_RECORD = 0.3  # expected before anything is seen
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Distinct rows of gammas and how many pairs show each."""
+
+    gammas: Levels  # (patterns, comparisons)
+    counts: Floats
+    of_pair: Ints  # which pattern each pair shows
+
+
+def gammas(planned: tuple[Planned, ...], records: Records, pairs: Pairs) -> Levels:
+    """Gammas of all comparisons for the pairs: shape (pairs, comparisons)."""
+    return np.stack([one.run(records, pairs) for one in planned], axis=1)
+
+
+def patterns(found: Levels, comparisons: tuple[Comparison, ...]) -> Patterns:
+    """Count the distinct rows."""
+    code = np.zeros(len(found), dtype=np.int64)
+    for column, comparison in enumerate(comparisons):
+        width = len(comparison.levels) + 1
+        if code.max(initial=0) > 2**62 // width:
+            code = np.unique(code, return_inverse=True)[1].astype(np.int64)
+        code = code * width + (found[:, column] + 1)
+    _, first, inverse, counts = np.unique(
+        code, return_index=True, return_inverse=True, return_counts=True
+    )
+    return Patterns(found[first], counts.astype(np.float64), inverse.astype(np.int64))
+
+
+def random_pairs(count: int, rng: np.random.Generator) -> Pairs:
+    """Pairs of different rows: all of them in a small file, else a sample."""
+    if count * (count - 1) // 2 <= RANDOM_PAIRS:
+        left, right = np.triu_indices(count, 1)
+        return left.astype(np.int64), right.astype(np.int64)
+    left = rng.integers(0, count, RANDOM_PAIRS)
+    right = (left + rng.integers(1, count, RANDOM_PAIRS)) % count
+    return left.astype(np.int64), right.astype(np.int64)
+
+
+def weights(comparisons: tuple[Comparison, ...], found: Levels) -> Floats:
+    """Sum of the levels' weights, without prior and frequencies."""
+    total = np.zeros(len(found))
+    for column, comparison in enumerate(comparisons):
+        total += comparison.weights()[found[:, column] + 1]
+    return total
+
+
+def probability(bits: Floats) -> Floats:
+    """Posterior probability of a weight that includes the prior."""
+    return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits, -60, 60))))
+
+
+def train(
+    comparisons: tuple[Comparison, ...], seen: Patterns, drawn: Patterns, count: int
+) -> tuple[tuple[Comparison, ...], float]:
+    """Comparisons with the file's m and u, and the prior."""
+    all_pairs = max(count * (count - 1) / 2, 1.0)
+    matches = MATCHES_PER_RECORD * count
+    start = comparisons
+    for _ in range(ROUNDS_MAX):
+        prior = min(max(matches / all_pairs, 1e-12), 0.5)
+        bits = float(np.log2(prior / (1 - prior)))
+        sure = probability(weights(comparisons, seen.gammas) + bits) * seen.counts
+        other = (1 - probability(weights(comparisons, drawn.gammas) + bits)) * drawn.counts
+        comparisons = tuple(
+            _updated(one, seen.gammas[:, n], sure, drawn.gammas[:, n], other, first)
+            for n, (one, first) in enumerate(zip(comparisons, start, strict=True))
+        )
+        new = (float(sure.sum()) * count + matches * 2) / (count + 2)
+        if abs(new - matches) < 1e-4 * max(matches, 1.0):
+            break
+        matches = new
+    return comparisons, min(max(matches / all_pairs, 1e-12), 0.5)
+
+
+def _updated(one: Comparison, match_gamma: Levels, sure: Floats, other_gamma: Levels,
+             other: Floats, first: Comparison) -> Comparison:  # fmt: skip
+    m = _shares(match_gamma, sure, [level.m for level in first.levels], M_HELD_BY)
+    u = _shares(other_gamma, other, [level.u for level in first.levels], U_HELD_BY)
+    levels = tuple(
+        replace(level, m=float(m[n]), u=float(u[n])) for n, level in enumerate(one.levels)
+    )
+    return replace(one, levels=levels)
+
+
+def _shares(gamma: Levels, amounts: Floats, start: list[float], held: float) -> Floats:
+    counts = np.bincount(gamma[gamma >= 0], amounts[gamma >= 0], minlength=len(start))
+    total = counts + held * np.array(start)
+    return np.asarray(total / total.sum())

@@ -1,0 +1,1 @@
+"""Matching without labels, on small files and on the labelled sets."""

@@ -1,0 +1,88 @@
+"""What `onefold match` makes of small files of many shapes."""
+
+import csv
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from onefold.cli import matching
+from onefold.identity import match
+from onefold.kernel import errors
+
+PEOPLE = """first_name;Nachname;geburtsdatum;email;plz
+Anna;Müller;1980-03-04;anna.mueller@firma.de;10115
+anna;muller;04.03.1980;anna.mueller@firma.de;10115
+Peter;Schmidt;1975-11-30;p.schmidt@web.de;80331
+Pete;Schmidt;1975-11-30;p.schmidt@web.de;80331
+Olga;Ivanova;1991-07-21;;20095
+Ольга;Иванова;1991-07-21;;20095
+Jan;de Vries;1969-01-02;jan@devries.nl;50667
+Maria;Lopez;1988-12-12;maria@lopez.es;50667
+"""
+COMPANIES = """Company,Website,City
+Acme Industries Inc.,https://www.acme.com,Boston
+ACME Industries,acme.com,Boston
+Müller & Söhne GmbH & Co. KG,mueller-soehne.de,Köln
+Mueller & Soehne,www.mueller-soehne.de,Koeln
+Northwind Traders Ltd,northwind.co.uk,Leeds
+Southwind Traders Ltd,southwind.co.uk,Leeds
+"""
+
+
+def _match(folder: Path, text: str, kind: str = "auto") -> list[str]:
+    source, out = folder / "in.csv", folder / "out.csv"
+    source.write_text(text, encoding="utf-8")
+    matching.run(source, out, None, kind, lambda _: None)
+    lines = out.read_text(encoding="utf-8").splitlines()
+    rows = list(csv.reader(lines, delimiter=";" if ";" in lines[0] else ","))
+    assert rows[0][-1] == "cluster"
+    return [row[-1] for row in rows[1:]]
+
+
+def test_people_are_found_across_spellings_dates_and_scripts(tmp_path: Path) -> None:
+    assert _match(tmp_path, PEOPLE) == ["1", "1", "3", "3", "5", "5", "7", "8"]
+
+
+def test_companies_are_found_across_legal_forms(tmp_path: Path) -> None:
+    assert _match(tmp_path, COMPANIES) == ["1", "1", "3", "3", "5", "6"]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_tiny_files_have_a_cluster_for_each_row(tmp_path: Path, rows: int) -> None:
+    text = "\n".join(["name", "Ada Lovelace", "Alan Turing"][: rows + 1]) + "\n"
+    assert len(_match(tmp_path, text)) == rows
+
+
+def test_equal_rows_are_one_and_blank_rows_are_each_their_own(tmp_path: Path) -> None:
+    text = "name,email\nAda Lovelace,ada@x.org\n,\nAda Lovelace,ada@x.org\n,\n"
+    assert _match(tmp_path, text) == ["1", "2", "1", "4"]
+
+
+def test_a_label_in_the_file_is_no_evidence_and_is_kept(tmp_path: Path) -> None:
+    table = pa.table({"name": ["Ada Lovelace", "Alan Turing"], "cluster": ["a", "a"]})
+    pq.write_table(table, tmp_path / "in.parquet")
+    matching.run(tmp_path / "in.parquet", tmp_path / "o.parquet", None, "auto", lambda _: None)
+    got = pq.read_table(tmp_path / "o.parquet").to_pydict()
+    assert got["cluster"] == ["1", "2"]
+    assert got["cluster_before"] == ["a", "a"]
+
+
+def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("price\n1\n2\n")
+    for mapped, words in ((None, "--map"), ("x=name", "not a column"), ("price=foo", "not a role")):
+        with pytest.raises(errors.Invalid, match=words):
+            matching.run(source, tmp_path / "out.csv", mapped, "auto", lambda _: None)
+    with pytest.raises(errors.Invalid, match="is not a file"):
+        matching.run(tmp_path / "no.csv", tmp_path / "out.csv", None, "auto", lambda _: None)
+
+
+def test_measures_know_perfect_split_and_merged() -> None:
+    truth = [0, 0, 1, 1]
+    assert match.measure.quality([5, 5, 6, 6], truth).f1 == 1
+    split = match.measure.quality([0, 1, 2, 3], truth)
+    assert (split.recall, split.over_merged) == (0, 0)
+    merged = match.measure.quality([0, 0, 0, 0], truth)
+    assert (merged.recall, round(merged.precision, 3), merged.entities_max) == (1, 0.333, 2)
