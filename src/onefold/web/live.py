@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from onefold import log, record, sources
-from onefold.kernel import clock, errors, limits
+from onefold.kernel import clock, errors, facts, limits
 from onefold.kernel.viewer import SYSTEM
 from onefold.web import timeline, view
 
@@ -119,8 +119,14 @@ class Hub:
     def _items(self, row: log.Row) -> list[dict[str, Any]]:
         envelope = log.unpack(row.body)
         name = self._names.get(row.source_id, "CRM")
-        picked = envelope.batch[-limits.live_items_max :]
-        return [line(bytes(raw), envelope.type, name, row.received_ms) for raw in picked]
+        out = []
+        for index in range(len(envelope.batch))[-limits.live_items_max :]:
+            shown = line(bytes(envelope.batch[index]), envelope.type, name, row.received_ms)
+            if row.source_id:  # where the debugger tells what became of it
+                pos = facts.position(row.seq, index)
+                shown["open"] = f"/sources/src_{row.source_id}/events/{pos}"
+            out.append(shown)
+        return out
 
 
 def line(raw: bytes, kind: Any, source: str, received_ms: int) -> dict[str, Any]:

@@ -28,7 +28,9 @@
     if (item.href) who.href = item.href;
     const what = document.createElement("span");
     what.className = "clip";
-    what.append(cell("b", item.name), " ", cell("code", item.detail));
+    const name = cell(item.open ? "a" : "b", item.name, item.open ? "link" : "");
+    if (item.open) name.href = item.open;
+    what.append(name, " ", cell("code", item.detail));
     li.append(who, what);
     list.prepend(li);
     while (list.children.length > ROWS_MAX) list.lastChild.remove();
