@@ -18,6 +18,7 @@ def _path(path: str) -> str:
         "delivery_id",
         "key_id",
         "decision_id",
+        "import_id",
     ):
         out = out.replace(f"{{{name}}}", "999999")
     out = out.replace("{pos}", "999999")

@@ -86,10 +86,12 @@ async def inspect_query(connection: Connection, handler: BaseRouteHandler) -> No
         raise errors.Invalid(*faults)
 
 
-async def inspect_body(connection: Connection, _: BaseRouteHandler) -> None:
+async def inspect_body(connection: Connection, handler: BaseRouteHandler) -> None:
     """Refuse what is not JSON, or what no store can hold. Raises `Invalid` or `TooLarge`."""
     if not isinstance(connection, Request) or connection.scope.get("method") in _SAFE:
         return
+    if "file" in handler.opt:
+        return  # a file is no JSON, and is read as a stream
     body = await connection.body()
     if len(body) > limits.api_body_bytes_max:
         raise errors.TooLarge(

@@ -9,7 +9,7 @@ import itertools
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import msgspec
 
@@ -42,7 +42,7 @@ class Preview(msgspec.Struct):
 # ── drafts ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def keep_file(data: Path, name: str, source: BinaryIO) -> Path:
+def keep_file(data: Path, name: str, source: IO[bytes]) -> Path:
     """Copy a file to where runs find it. Raises `TooLarge`."""
     folder = data / "imports"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

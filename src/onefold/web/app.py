@@ -11,6 +11,7 @@ from onefold.web.handlers import (
     destinations,
     home,
     identity,
+    imports,
     people,
     settings,
     signals,
@@ -23,7 +24,7 @@ from onefold.web.handlers import (
 
 _ROOMS = (
     home, people, identity, accounts, tickets, tasks, audiences, signals, sources, source_items,
-    webhooks, destinations, settings,
+    webhooks, destinations, settings, imports,
 )  # fmt: skip
 
 
