@@ -52,6 +52,8 @@ def test_browser_and_server_sdk_make_one_person(
     assert time.monotonic() - start < 1.0
     assert known["id"] == anonymous["id"]
     assert known["events"]["by_name"]["Page Viewed"] == 2
+    assert known["touches"]["first"]["campaign"] == {"source": "news"}
+    assert known["touches"]["first"]["source"] == "shop"
 
     errors: list[Any] = []
     client = Client(

@@ -34,6 +34,10 @@ _HINTS = ("utm_", "clid", "clkid", "braid", "li_fat_id", "rdt_cid", "epik")
 def of(item: items.Item) -> Campaign | None:
     """The campaign on an item, by the names of `context.campaign`; None when it has none."""
     context = item.context
+    if (context is None or (context.campaign is None and context.page is None)) and (
+        item.type != "page"
+    ):
+        return None  # most events of servers
     found: Campaign = {}
     if context is not None:
         if context.campaign:
@@ -55,7 +59,7 @@ def _explicit(found: Campaign, given: dict[str, Any]) -> None:
 
 def _address(found: Campaign, url: Any) -> None:
     if not isinstance(url, str) or "=" not in url or len(url) > limits.url_chars_max:
-        return
+        return  # nearly every address ends here
     if not any(hint in url for hint in _HINTS):
         return
     query = url.partition("?")[2].partition("#")[0] if "?" in url else url
