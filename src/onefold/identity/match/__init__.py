@@ -8,7 +8,18 @@ Features (`features.py`), candidates (`block.py`), comparisons (`compare.py`, `p
 by EM (`estimate.py`), scores and clusters (`engine.py`, `cluster.py`). Nothing here needs a server.
 """
 
-from onefold.identity.match import columns, engine, files, measure
+from onefold.identity.match import columns, engine, explain, files, measure, splink
 from onefold.identity.match.model import Comparison, Level, Model, Records
 
-__all__ = ["Comparison", "Level", "Model", "Records", "columns", "engine", "files", "measure"]
+__all__ = [
+    "Comparison",
+    "Level",
+    "Model",
+    "Records",
+    "columns",
+    "engine",
+    "explain",
+    "files",
+    "measure",
+    "splink",
+]

@@ -13,7 +13,7 @@ import numpy as np
 from onefold.identity.match.compare import Pairs
 from onefold.identity.match.model import Floats, Ints
 
-SHARE_MIN = 0.3  # of the possible pairs between two clusters that must be known
+SHARE_MIN = 0.1  # of the possible pairs between two clusters that must be known
 
 
 def agglomerate(

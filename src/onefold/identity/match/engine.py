@@ -10,8 +10,8 @@ from onefold.identity.match.columns import Recognised, Table, organisation_rows
 from onefold.identity.match.compare import Pairs
 from onefold.identity.match.model import Comparison, Feature, Floats, Ints, Levels, Model, Records
 
-LINK_BITS = 4.0  # weight from which a pair is linked, about 16 : 1
-REVIEW_BITS = 0.0  # from here to LINK_BITS a person should look
+LINK_BITS = 0.5  # mean weight from which records are one
+REVIEW_BITS = -5.0  # from here to LINK_BITS a person should look
 CLIP_BITS = (-12.0, 12.0)  # one pair says no more than this in a cluster's mean
 KEEP_BITS = -30.0  # weaker pairs are forgotten
 PASSES = 2

@@ -17,6 +17,7 @@ RANDOM_PAIRS = 400_000
 ROUNDS_MAX = 40
 M_HELD_BY = 12.0  # pairs that the starting m weighs as much as
 U_HELD_BY = 400.0
+RECORDS_AS_IF = 60  # a file of a few rows is an excerpt of a larger world
 MATCHES_PER_RECORD = 0.3  # expected before anything is seen
 
 
@@ -75,7 +76,7 @@ def train(
     comparisons: tuple[Comparison, ...], seen: Patterns, drawn: Patterns, count: int
 ) -> tuple[tuple[Comparison, ...], float]:
     """Comparisons with the file's m and u, and the prior."""
-    all_pairs = max(count * (count - 1) / 2, 1.0)
+    all_pairs = count * (max(count, RECORDS_AS_IF) - 1) / 2
     matches = MATCHES_PER_RECORD * count
     start = comparisons
     for _ in range(ROUNDS_MAX):
