@@ -38,6 +38,12 @@ class Truth:
         self.facts = list(facts)
         self.keys = sorted({i for f in self.facts for i in f.identifiers})
         self.id_of = {key: n for n, key in enumerate(self.keys, 1)}
+        self._seen: dict[Identifier, list[chapters.Login]] = defaultdict(list)
+        for f in self.facts:
+            if (who := who_of(f)) is not None:
+                rank = (identity.RULES.of(who[0]).priority, *who)
+                for device in devices_of(f):
+                    self._seen[device].append(chapters.Login(f.at_ms, rank, self.id_of[who]))
         self.runs: dict[Identifier, list[chapters.Run]] = {}
         self.chapters: dict[Identifier, list[chapters.Chapter]] = {}
         for key in self.keys:
@@ -60,16 +66,12 @@ class Truth:
         self.key_of = {ref: key for key, ref in self.refs.items()}
 
     def _logins(self, device: Identifier) -> list[chapters.Login]:
-        return [
-            chapters.Login(f.at_ms, (identity.RULES.of(w[0]).priority, *w), self.id_of[w])
-            for f in self.facts
-            if (w := who_of(f)) is not None and device in f.identifiers
-        ]
+        return self._seen.get(device, [])
 
     def _word(self, said: decisions.Said) -> identity.Decision | None:
         if not {said.a.identifier, said.b.identifier} <= set(self.keys):
             return None
-        a, b = (self.refs[self._place(end.identifier, end.at_ms)] for end in (said.a, said.b))
+        a, b = (self.refs[self.key_at(end.identifier, end.at_ms)] for end in (said.a, said.b))
         return identity.Decision(a, b, said.same, said.at_ms) if a != b else None
 
     def _links(self) -> Iterator[identity.Link]:
@@ -98,9 +100,9 @@ class Truth:
         return {frozenset(self.key_of[r] for r in refs) for refs in self.part.groups}
 
     def place_of(self, fact: Fact) -> Key:
-        return self._place(fact.home, fact.at_ms)
+        return self.key_at(fact.home, fact.at_ms)
 
-    def _place(self, key: Identifier, at_ms: int) -> Key:
+    def key_at(self, key: Identifier, at_ms: int) -> Key:
         starts = [c.start_ms for c in self.chapters[key]]
         return key, starts[chapters.at(starts, max(at_ms, 1))]
 
