@@ -183,7 +183,7 @@ def end_of(
 
     Raises `NotFound`.
     """
-    wanted = refs.person(ref)
+    wanted = refs.known_person(conn, viewer, ref)
     if isinstance(wanted, int):
         person_id = identity.follow(conn, viewer, wanted)
         found = identity.identifiers_of(conn, viewer, person_id) if person_id else []
@@ -223,7 +223,7 @@ def _end(
 
 
 def _person(conn: Connection, viewer: Viewer, ref: str) -> int:
-    wanted = refs.person(ref)
+    wanted = refs.known_person(conn, viewer, ref)
     if isinstance(wanted, int):
         found = identity.follow(conn, viewer, wanted)
     else:

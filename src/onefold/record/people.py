@@ -10,7 +10,7 @@ from onefold.storage import Connection
 def find(conn: Connection, viewer: Viewer, ref: str) -> int:
     """The current id of the person that a reference means. Raises `NotFound`."""
     viewer.must_read()
-    wanted = refs.person(ref)
+    wanted = refs.known_person(conn, viewer, ref)
     if isinstance(wanted, int):
         found = identity.follow(conn, viewer, wanted)
     else:
@@ -33,7 +33,9 @@ def person(conn: Connection, viewer: Viewer, ref: str) -> model.Person:
     contacts = [ids.api_id("con", int(r["value"])) for r in found if r["namespace"] == "contact"]
     return {
         "id": ids.api_id("per", person_id),
-        "merged_into": ids.api_id("per", person_id) if refs.person(ref) in merged else None,
+        "merged_into": ids.api_id("per", person_id)
+        if refs.known_person(conn, viewer, ref) in merged
+        else None,
         "identifiers": lines.identifiers(found, view.seen),
         "traits": lines.traits(view.traits, sources),
         "touches": lines.touches(view.touches, sources),

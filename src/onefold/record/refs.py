@@ -12,8 +12,11 @@ The value is everything after the first colon: it may hold colons and slashes it
 
 import difflib
 
+from onefold import identity
 from onefold.kernel import errors, identifiers, ids
 from onefold.kernel.facts import Identifier
+from onefold.kernel.viewer import Viewer
+from onefold.storage import Connection
 
 PERSON_NAMESPACES = ("user_id", "contact", "email", "anonymous_id")
 _SHOWN = 120
@@ -42,6 +45,19 @@ def person(ref: str) -> int | Identifier:
             f"`{value[:_SHOWN]}` identifies nobody: it is empty or a placeholder that tools send."
         )
     return Identifier(namespace, clean)
+
+
+def known_person(conn: Connection, viewer: Viewer, ref: str) -> int | Identifier:
+    """The same, and identifiers of any other namespace that somebody has: `stripe_customer:cus_1`.
+
+    Raises `NotFound`.
+    """
+    namespace, _, value = ref.partition(":")
+    if value and namespace not in (*PERSON_NAMESPACES, "account_id") and "\0" not in ref:
+        clean = identifiers.normalise(namespace, value)
+        if clean and identity.person_of(conn, viewer, namespace, clean) is not None:
+            return Identifier(namespace, clean)
+    return person(ref)
 
 
 def account(ref: str) -> int | str:
