@@ -1,9 +1,20 @@
-"""What may become a fact: one rule that turns a log row's items into facts or refusals.
+"""What may become a fact: the rules that turn a log row's items into facts or refusals.
 
-`admit` is pure and versioned by `HOME_RULE`: the same row always gives the same facts, so replay,
-timelines and backfills all see what the worker saw.
+`admit` is pure, and versioned by `HOME_RULE` and by the log row from which each source's rules hold:
+the same row always gives the same facts, so replay, timelines and backfills all see what the worker
+saw. `load` gives the rules in force; the worker lets changes hold by `take_up`.
 """
 
+from onefold.governance import expressions, plans, transforms
 from onefold.governance.admit import HOME_RULE, KINDS, SKEW_MS, admit, admit_at
+from onefold.governance.plans import store as plan_store
+from onefold.governance.plans import violations
+from onefold.governance.rules import NO_RULES, Rules, trial
+from onefold.governance.store import current, load, revision, secret, take_up
+from onefold.governance.transforms import store as transform_store
 
-__all__ = ["HOME_RULE", "KINDS", "SKEW_MS", "admit", "admit_at"]
+__all__ = [
+    "HOME_RULE", "KINDS", "NO_RULES", "SKEW_MS", "Rules", "admit", "admit_at", "current", "expressions", "load",
+    "plan_store", "plans", "revision", "secret", "take_up", "transform_store", "transforms",
+    "trial", "violations",
+]  # fmt: skip

@@ -5,6 +5,9 @@ before device: user_id, contact, email, then anonymous_id; a fact with none of t
 is at home at the account. `contact:<id>` is believed only from our own CRM; other external ids come
 after the e-mail address (governance/external.py).
 
+Rules of the source (`governance.rules`) come before: its transformation changes the item as if it
+had been sent so, then its tracking plan judges it.
+
 Time: `at = received − (sentAt − timestamp)` when the sender's clock is more than `SKEW_MS` off
 (less is network delay, and rewriting it would only blur), and never later than `received`.
 """
@@ -19,6 +22,8 @@ import msgspec
 from onefold import log
 from onefold.governance import campaign, external
 from onefold.governance import item as items
+from onefold.governance import plans
+from onefold.governance.rules import NO_RULES, Applied, Rules, Ruling
 from onefold.kernel import errors, facts, identifiers, limits
 
 HOME_RULE = 1
@@ -32,31 +37,47 @@ _OURS = frozenset(("crm", "system"))
 _NONE: dict[str, Any] = {}
 
 
-def admit(row: log.Row) -> Iterator[facts.Admitted]:
-    """Every item of the row, in order, as a fact or as a refusal with its reason."""
+def admit(
+    row: log.Row, rules: Rules = NO_RULES, seen: list[plans.Violation] | None = None
+) -> Iterator[facts.Admitted]:
+    """Every item of the row, in order: a fact, a refusal with its reason, or filtered by a rule.
+
+    What breaks the source's tracking plan is added to `seen`.
+    """
     envelope = log.unpack(row.body)
     shared = _envelope_context(envelope)
     sent = _envelope_sent(envelope)
+    applied = rules.of(row.source_id, row.seq)
     base = row.seq << facts.POSITION_BITS
     for index, raw in enumerate(envelope.batch):
-        yield _admit(row, base | index, bytes(raw), envelope.type, shared, sent)
+        yield _admit(row, base | index, bytes(raw), envelope, shared, sent, applied, seen)
 
 
-def admit_at(row: log.Row, envelope: log.Envelope, pos: int, raw: bytes) -> facts.Admitted:
+def admit_at(
+    row: log.Row,
+    envelope: log.Envelope,
+    pos: int,
+    raw: bytes,
+    rules: Rules = NO_RULES,
+    seen: list[plans.Violation] | None = None,
+) -> facts.Admitted:
     """One item of a row that was fetched by position."""
     return _admit(
-        row, pos, raw, envelope.type, _envelope_context(envelope), _envelope_sent(envelope)
-    )
+        row, pos, raw, envelope, _envelope_context(envelope), _envelope_sent(envelope),
+        rules.of(row.source_id, row.seq), seen,
+    )  # fmt: skip
 
 
 def _admit(
     row: log.Row,
     pos: int,
     raw: bytes,
-    kind: Any,
+    envelope: log.Envelope,
     shared: items.Context | None,
     sent: datetime | None,
-) -> facts.Fact | facts.Refusal:
+    applied: Applied | None,
+    seen: list[plans.Violation] | None,
+) -> facts.Admitted:
     try:
         if len(raw) > limits.event_bytes_max:
             raise _fault(
@@ -66,6 +87,7 @@ def _admit(
                 "too_large",
             )
         item = items.decode(raw)
+        kind = envelope.type
         if item.type is None and isinstance(kind, str):
             item.type = kind
         if item.context is None:
@@ -74,6 +96,8 @@ def _admit(
             item.context = item.context.over(shared)
         if item.sentAt is None:
             item.sentAt = sent
+        if applied is not None:
+            return _ruled(row, pos, item, applied.run(item, raw, envelope), seen)
         return _fact(row, pos, item)
     except _Refused as refused:
         fault, code = refused.fault, refused.code
@@ -91,6 +115,45 @@ def _admit(
         remedy=fault.remedy,
         raw=items.unwrap(raw),
     )
+
+
+def _ruled(
+    row: log.Row, pos: int, item: items.Item, ruling: Ruling, seen: list[plans.Violation] | None
+) -> facts.Fact | facts.Filtered:
+    """The fact of an item whose source has rules. Raises `_Refused` for a quarantined one."""
+    if ruling.item is not None:
+        item = _completed(ruling.item, item)
+    fact: facts.Fact | facts.Filtered
+    if ruling.filtered:
+        fact = facts.Filtered(pos, row.source_id, row.received_ms, ruling.filtered)
+    elif ruling.refused is None:
+        fact = _fact(row, pos, item)
+    if seen is not None and ruling.violations:
+        seen += [
+            plans.Violation(
+                pos=pos, source_id=row.source_id, received_ms=row.received_ms,
+                plan_id=ruling.plan_id, event=_called(item), path=one.path, kind=one.kind,
+                problem=one.problem, action=ruling.action,
+            )
+            for one in ruling.violations
+        ]  # fmt: skip
+    if ruling.refused is not None:
+        raise _Refused("tracking_plan", ruling.refused)
+    return fact
+
+
+def _completed(changed: items.Item, item: items.Item) -> items.Item:
+    """A transformed item with what the envelope gave the first one."""
+    if changed.type is None:
+        changed.type = item.type
+    if changed.sentAt is None:
+        changed.sentAt = item.sentAt
+    return changed
+
+
+def _called(item: items.Item) -> str:
+    name = item.event if item.type == "track" else KINDS.get(item.type or "")
+    return (name or "")[: limits.event_name_chars_max].replace("\0", "\ufffd")
 
 
 def _fact(row: log.Row, pos: int, item: items.Item) -> facts.Fact:

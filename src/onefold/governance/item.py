@@ -90,6 +90,7 @@ TIMES = ("timestamp", "originalTimestamp", "sentAt")
 OBJECTS = ("traits", "properties", "context")
 
 _fast = msgspec.json.Decoder(Item)
+_any = msgspec.json.Decoder()
 _SURROGATES = re.compile("[\ud800-\udfff\x00]")
 _BACKSLASH_U = b"\\u0000"
 _WRAPPED = b'{"_unparsable"'
@@ -104,7 +105,27 @@ def decode(raw: bytes | msgspec.Raw) -> Item:
             return _fast.decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             pass  # the slow road below finds out what is wrong and says it
-    return _slow(data)
+    return _of(_lenient(data))
+
+
+def tree(raw: bytes) -> dict[str, Any]:
+    """All of an item as plain values, for rules to change. Raises `errors.Invalid`."""
+    if _BACKSLASH_U not in raw and not raw.startswith(_WRAPPED):
+        try:
+            found = _any.decode(raw)
+            if isinstance(found, dict):
+                return found
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            pass
+    return _lenient(raw)
+
+
+def of_tree(found: dict[str, Any]) -> Item:
+    """An item from its plain values. Raises `errors.Invalid` with the field and the remedy."""
+    try:
+        return msgspec.convert(found, Item)
+    except (msgspec.MsgspecError, RecursionError):
+        return _of(found)
 
 
 def unwrap(raw: bytes) -> bytes:
@@ -132,7 +153,7 @@ def told(raw: bytes) -> tuple[str, errors.Fault] | None:
     return texts[0], errors.Fault(*texts[1:])
 
 
-def _slow(data: bytes) -> Item:
+def _lenient(data: bytes) -> dict[str, Any]:
     try:
         tree = json.loads(unwrap(data).decode("utf-8", errors="replace"))
         tree = _clean(tree, 0)
@@ -144,6 +165,10 @@ def _slow(data: bytes) -> Item:
         raise _fault("item", f"is not JSON: {error}.", "Send one JSON object per call.") from None
     if not isinstance(tree, dict):
         raise _fault("item", "is not a JSON object.", "Send one JSON object per call.")
+    return tree
+
+
+def _of(tree: dict[str, Any]) -> Item:
     values: dict[str, Any] = {}
     for name in TEXTS:
         values[name] = _text(name, tree.get(name))

@@ -103,6 +103,37 @@ event_names_fragment_max = 1_000  # distinct names counted per fragment; more go
 tail_positions_max = 64  # newest facts listed in the fragment's row; older ones in sealed chunks
 event_names_max = 20_000  # distinct names in usage tables; more go to "(other)"
 
+# governance: tracking plans and transformations
+plans_max = 500
+plan_key_chars_max = 64
+plan_rules_max = 2_000  # events of one plan
+plan_chars_max = 900_000  # of a plan's text
+schema_nodes_max = 5_000  # of one event's schema, each local `$ref` written out
+schema_depth_max = 40
+pattern_bytes_max = 1_000_000  # of a compiled pattern
+plan_faults_max = 50
+plan_versions_listed_max = 100
+violations_event_max = 50  # told of one event
+violation_paths_day_max = 500  # kept apart for one source and day; more count as "(other)"
+violation_samples_max = 5  # positions kept of one violation and day
+violation_text_chars_max = 300
+violation_days_max = 90
+steps_max = 100  # of one transformation
+steps_chars_max = 200_000
+map_values_max = 5_000  # of all maps of one transformation
+expression_chars_max = 2_000
+expression_nodes_max = 200
+expression_depth_max = 30
+expression_text_chars_max = 10_000  # a longer text is null to functions and `+`
+expression_items_max = 1_000  # a longer list is null to functions and `in`
+rules_versions_max = 2_000  # of one source's rules
+rules_compiled_max = 64  # databases' rules kept compiled in one process
+preview_events_max = 50
+infer_rows_max = 2_000  # log rows that a plan is inferred from
+infer_events_max = 20_000
+infer_fields_max = 2_000  # fields of one event that are told apart
+recent_rows_max = 20_000  # newest log rows among which a source's own are looked for
+
 # identity
 component_identifiers_max = 5_000  # beyond it: quarantine
 identifiers_seen_fragment_max = 500  # identifiers remembered as seen with one fragment

@@ -127,10 +127,11 @@ def _with_chunks(
 def _read(conn: Connection, page: Iterable[Cursor]) -> list[model.TimelineFact]:
     order = [pos for _, pos in page]
     stored = log.fetch(conn, order)
+    rules = governance.load(conn)
     out = []
     for pos in order:
         row, envelope, raw = stored[pos]
-        fact = governance.admit_at(row, envelope, pos, raw)
+        fact = governance.admit_at(row, envelope, pos, raw, rules)
         if isinstance(fact, facts.Fact):
             out.append(timeline_fact(fact))
     return out

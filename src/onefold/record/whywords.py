@@ -35,9 +35,10 @@ class Evidence:
     def __init__(self, conn: Connection, viewer: Viewer, positions: Iterable[int]) -> None:
         stored = log.fetch(conn, sorted({pos for pos in positions if pos}))
         names = {s.id: s.name for s in sources.list_all(conn, viewer)}
+        rules = governance.load(conn)
         self._events: dict[int, Event] = {}
         for pos, (row, envelope, raw) in stored.items():
-            fact = governance.admit_at(row, envelope, pos, raw)
+            fact = governance.admit_at(row, envelope, pos, raw, rules)
             if isinstance(fact, facts.Fact):
                 source = names.get(fact.source_id, "the CRM")
                 self._events[pos] = Event(fact.name, fact.at_ms, source)

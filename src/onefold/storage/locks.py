@@ -8,3 +8,4 @@ SOURCES = 724_005  # while a source is made: keys are unique, their number has a
 DEFINITIONS = 724_006  # while definitions and the leaves they need change
 MICRO = 724_007  # while a test source takes a request: repeats are told from firsts
 JOBS = 724_010  # one process of background jobs, for as long as it lives
+RULES = 724_011  # while plans or the rules of sources change: their numbers commit in order

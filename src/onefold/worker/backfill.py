@@ -59,7 +59,7 @@ def _fill(
     found = [
         fact
         for row in rows
-        for fact in governance.admit(row)
+        for fact in governance.admit(row, ingest.rules)
         if isinstance(fact, facts.Fact) and fact.pos not in skipped
     ]
     wanted = [f for f in found if any(leaf.key in keys for leaf in catalog.folds(f.name))]

@@ -13,7 +13,7 @@ import time
 import psycopg
 import structlog
 
-from onefold import audiences, identity, log, profiles, storage
+from onefold import audiences, governance, identity, log, profiles, storage
 from onefold.kernel import clock, facts, limits
 from onefold.profiles import dirty
 from onefold.storage import Connection, locks
@@ -45,6 +45,7 @@ class Engine:
         self.ingest = Ingest(conn, self.cache, now_ms)
         if usage_changed is not None:
             self.ingest.usage_changed = usage_changed
+        self._take_up_rules()
         self.conclude = Conclude(self.cache)
         backfill.take_up(conn, self.catalog, self.ingest.seq)
         self.catalog = catalogs.load(conn)
@@ -69,6 +70,7 @@ class Engine:
             worked = self._undo(now_ms) or worked
         if self._time("prune", now_ms, _PRUNE_MS):
             self.ingest.dedupe.prune(self.conn, now_ms)
+            self.ingest.recorder.prune(self.conn, now_ms)
             self.conn.commit()
         self.cache.trim()
         return worked
@@ -176,6 +178,7 @@ class Engine:
         rows = log.fetch(self.conn, [fact.pos])
         alone = self.ingest.read([rows[fact.pos][0]])
         alone.fresh, alone.refusals, alone.skipped, alone.ledger = [fact], [], [], {}
+        alone.violations = []
         alone.filtered = []
         reason = None
         try:
@@ -228,7 +231,14 @@ class Engine:
 
     # ── definitions ────────────────────────────────────────────────────────────────────────────
 
+    def _take_up_rules(self) -> None:
+        """Let changed rules of sources hold from the next row on; committed before it is read."""
+        if governance.take_up(self.conn, self.ingest.seq):
+            self.conn.commit()
+            self.ingest.rules = governance.load(self.conn)
+
     def _reload(self) -> None:
+        self._take_up_rules()
         if not catalogs.changed(self.conn, self.catalog):
             self.conn.commit()
             return

@@ -35,6 +35,7 @@ class Batch(msgspec.Struct):
     refusals: list[facts.Refusal]
     filtered: list[facts.Filtered]
     ledger: dict[tuple[int, int], list[int]]  # received, processed, duplicate, refused, filtered
+    violations: list[governance.plans.Violation] = []
 
     def reasons(self) -> dict[tuple[int, int, str, str], int]:
         """Why items were refused and which rules filtered: what the ledger keeps beside sums."""
@@ -62,6 +63,8 @@ class Ingest:
         self.dedupe = log.dedupe.Dedupe()
         self.dedupe.load(conn, now_ms)
         self.resolver = identity.Resolver(conn, points_of=self._points_of)
+        self.rules = governance.load(conn)
+        self.recorder = governance.violations.Recorder()
         self.accounts: dict[str, int] = {}
         self.usage_changed = threading.Event()  # usage of a day before today: signals look again
 
@@ -69,6 +72,8 @@ class Ingest:
         """After a failed transaction: memory may hold what the tables do not."""
         self.cache.clear()
         self.resolver.forget()
+        self.recorder.forget()
+        self.rules = governance.load(conn)
         self.accounts.clear()
         self.seq = log.checkpoint(conn, READER)
         self.names = profiles.store.names(conn)
@@ -83,7 +88,7 @@ class Ingest:
         for row in rows:
             counts = self._counts(batch, row)
             counts[0] += row.items
-            for one in governance.admit(row):
+            for one in governance.admit(row, self.rules, batch.violations):
                 if isinstance(one, facts.Fact):
                     admitted.append(one)
                     continue
@@ -98,6 +103,8 @@ class Ingest:
         keys = [log.dedupe.key(f.source_id, f.message_id) for f in named]
         again = {f.pos for f, seen in zip(named, self.dedupe.seen(keys), strict=True) if seen}
         batch.keys = [k for f, k in zip(named, keys, strict=True) if f.pos not in again]
+        if again and batch.violations:
+            batch.violations = [v for v in batch.violations if v.pos not in again]
         for fact in admitted:
             counts = batch.ledger[fact.source_id, fact.received_ms // clock.HOUR_MS * clock.HOUR_MS]
             if fact.pos in again:
@@ -144,6 +151,7 @@ class Ingest:
             if batch.refusals or batch.filtered:
                 profiles.store.add_reasons(conn, batch.reasons())
             profiles.store.save_refused(conn, batch.refusals)
+            self.recorder.save(conn, batch.violations)
             log.dedupe.save(conn, batch.last_seq, batch.received_ms, batch.keys, batch.skipped)
             log.save_checkpoint(conn, READER, batch.last_seq, now_ms)
         today = clock.day_of(now_ms)
@@ -207,7 +215,7 @@ class Ingest:
 
     def _facts_of(self, conn: Connection, fragment_ids: Sequence[int]) -> list[facts.Fact]:
         positions = profiles.store.positions_of(conn, fragment_ids)
-        return _admitted(log.fetch(conn, positions))
+        return self.admitted(log.fetch(conn, positions))
 
     def know_accounts(self, conn: Connection, found: Sequence[facts.Fact]) -> None:
         """Have the ids of accounts that these facts name."""
@@ -236,7 +244,7 @@ class Ingest:
         usage: dict[profiles.store.UsageKey, int] = defaultdict(int)
         folder = Folder(catalog, states, self.names, self.accounts, marks, usage, {}, again=True)
         people = identity.people_of(conn, fragment_ids)
-        found = _admitted(log.fetch(conn, positions))
+        found = self.admitted(log.fetch(conn, positions))
         self.know_accounts(conn, found)
         for fact in found:
             fragment = self.resolver.fragment_at(conn, device_id, fact.at_ms)
@@ -249,7 +257,11 @@ class Ingest:
         for person in people.values():
             marks.add(dirty.PERSON, person, dirty.VIEW | dirty.GROUPS | dirty.ALL)
 
-
-def _admitted(stored: dict[int, tuple[log.Row, log.Envelope, bytes]]) -> list[facts.Fact]:
-    found = (governance.admit_at(row, env, pos, raw) for pos, (row, env, raw) in stored.items())
-    return sorted((f for f in found if isinstance(f, facts.Fact)), key=lambda f: f.pos)
+    def admitted(self, stored: dict[int, tuple[log.Row, log.Envelope, bytes]]) -> list[facts.Fact]:
+        """Items that were facts before, by the rules of their time."""
+        rules = self.rules
+        found = (
+            governance.admit_at(row, envelope, pos, raw, rules)
+            for pos, (row, envelope, raw) in stored.items()
+        )
+        return sorted((f for f in found if isinstance(f, facts.Fact)), key=lambda f: f.pos)

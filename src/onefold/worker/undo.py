@@ -23,7 +23,7 @@ from onefold.sources import imports
 from onefold.storage import Connection
 from onefold.worker.catalog import Catalog
 from onefold.worker.folder import Folder
-from onefold.worker.ingest import Ingest, _admitted
+from onefold.worker.ingest import Ingest
 
 Told = dict[Pair, tuple[int, int]]
 _DEVICE = "device"
@@ -54,7 +54,7 @@ def step(conn: Connection, catalog: Catalog, ingest: Ingest, now_ms: int) -> boo
     elif profiles.store.read_marks(conn, 1)[0]:
         return False  # accounts go when it is concluded that nobody is in them
     else:
-        keys = {f.account for r in rows for f in _facts(r) if f.account}
+        keys = {f.account for r in rows for f in _facts(ingest, r) if f.account}
         crm.undo.forget_accounts(conn, SYSTEM, sorted(keys), one.started_at or one.created_at)
         ingest.accounts.clear()
     imports.store.set_undone(conn, import_id, first_row, stage + 1)
@@ -66,8 +66,9 @@ def _finish(conn: Connection, one: imports.Import, now_ms: int) -> None:
     imports.store.change(conn, one.id, status="reverted", done_at=clock.to_datetime(now_ms))
 
 
-def _facts(row: log.Row) -> list[facts.Fact]:
-    return [one for one in governance.admit(row) if isinstance(one, facts.Fact)]
+def _facts(ingest: Ingest, row: log.Row) -> list[facts.Fact]:
+    found = governance.admit(row, ingest.rules)
+    return [one for one in found if isinstance(one, facts.Fact)]
 
 
 class _Undo:
@@ -89,7 +90,7 @@ class _Undo:
 
     def chunk(self, rows: Sequence[log.Row]) -> int:
         """Take the facts of a log row out of everything; how many."""
-        found = [f for row in rows for f in _facts(row)]
+        found = [f for row in rows for f in _facts(self.ingest, row)]
         if not found:
             return 0
         seq = rows[0].seq
@@ -146,13 +147,13 @@ class _Undo:
             return positions
         stay: set[int] = set()
         if self.kept:
-            stay = {f.pos for f in _admitted(log.fetch(conn, of_import)) if self._stays(f)}
+            stay = {f.pos for f in self.ingest.admitted(log.fetch(conn, of_import)) if self._stays(f)}
         gone = set(of_import) - stay
         return [p for p in positions if p not in gone]
 
     def _facts_of(self, fragments: Collection[int]) -> list[facts.Fact]:
         positions = profiles.store.positions_of(self.conn, list(fragments))
-        return _admitted(log.fetch(self.conn, self._left(self.conn, positions)))
+        return self.ingest.admitted(log.fetch(self.conn, self._left(self.conn, positions)))
 
     def _nodes(
         self, keys: Iterable[facts.Identifier]
@@ -182,7 +183,7 @@ class _Undo:
         if len(left) == len(positions):
             return  # an earlier chunk did it
         self.folded = {n[0] for n in nodes}
-        found = _admitted(log.fetch(self.conn, left))
+        found = self.ingest.admitted(log.fetch(self.conn, left))
         self.ingest.know_accounts(self.conn, found)
         profiles.store.drop_history(self.conn, fragments)
         states = {i: profiles.State() for i in fragments}

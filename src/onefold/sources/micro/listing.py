@@ -23,7 +23,7 @@ def take(conn: Connection, row: log.Row) -> None:
     store.lock(conn, row.source_id)
     row = msgspec.structs.replace(row, seq=log.head(conn) + 1)  # as if it came next
     envelope = log.unpack(row.body)
-    admitted = list(zip(governance.admit(row), envelope.batch, strict=True))
+    admitted = list(zip(governance.admit(row, governance.load(conn)), envelope.batch, strict=True))
     ids = [one.message_id for one, _ in admitted if isinstance(one, facts.Fact)]
     seen = store.seen(conn, row.source_id, [i for i in ids if i])
     listed = []

@@ -186,10 +186,11 @@ def _explained(
         return []
     done = log.checkpoint(conn, _READER)
     skipped = log.dedupe.skipped(conn, rows[-1].seq, rows[0].seq)
+    rules = governance.load(conn)
     out: list[Event] = []
     for row in rows:
         envelope = log.unpack(row.body)
-        admitted = list(zip(governance.admit(row), envelope.batch, strict=True))
+        admitted = list(zip(governance.admit(row, rules), envelope.batch, strict=True))
         odd = [a.pos for a, _ in admitted if not isinstance(a, facts.Fact) or a.pos in skipped]
         known = store.settled(conn, odd) if odd else {}
         for one, raw in reversed(admitted):
@@ -295,8 +296,9 @@ def _first(conn: Connection, one: Event, message_id: str) -> int | None:
     if batch is None:
         return None
     seqs = store.seqs_of(conn, one.source_id, *batch, limits.events_rows_max)
+    rules = governance.load(conn)
     for row in reversed(store.rows(conn, seqs)):
-        for admitted in governance.admit(row):
+        for admitted in governance.admit(row, rules):
             if isinstance(admitted, facts.Fact) and admitted.message_id == message_id:
                 return admitted.pos if admitted.pos < one.pos else None
     return None
