@@ -1,8 +1,8 @@
 """What may become a fact: the rules that turn a log row's items into facts or refusals.
 
-`admit` is pure, and versioned by `HOME_RULE` and by the log row from which each source's rules hold:
-the same row always gives the same facts, so replay, timelines and backfills all see what the worker
-saw. `load` gives the rules in force; the worker lets changes hold by `take_up`.
+`admit` is pure, versioned by `HOME_RULE` and by the log row from which each source's rules hold:
+the same row always gives the same facts, so replay, timelines and backfills all see what the
+worker saw. `load` gives the rules in force; the worker lets changes hold by `take_up`.
 """
 
 from onefold.governance import expressions, plans, transforms

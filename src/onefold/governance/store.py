@@ -17,7 +17,9 @@ from onefold.storage import Connection, locks
 
 LOCK = "SELECT pg_advisory_xact_lock(%s)"
 REVISION = """
-SELECT coalesce((SELECT id FROM source_rules WHERE from_seq IS NOT NULL ORDER BY id DESC LIMIT 1), 0)
+SELECT coalesce((
+  SELECT id FROM source_rules WHERE from_seq IS NOT NULL ORDER BY id DESC LIMIT 1
+), 0)
 """
 TAKE_UP = "UPDATE source_rules SET from_seq = %s WHERE from_seq IS NULL"
 VERSIONS = """
@@ -28,7 +30,7 @@ TRANSFORMATIONS = "SELECT source_id, version, body FROM transformation ORDER BY 
 PLANS = """
 SELECT v.plan_id, v.version, v.body, p.key FROM plan_version v JOIN plan p ON p.id = v.plan_id
 """
-SECRET = "SELECT value FROM install_secret WHERE name = 'hash'"
+HASH_KEY = "SELECT value FROM install_secret WHERE name = 'hash'"
 CURRENT = """
 SELECT transformation, plan_id, plan_version, from_seq FROM source_rules
 WHERE source_id = %s ORDER BY id DESC LIMIT 1
@@ -112,7 +114,7 @@ def _read(conn: Connection, library: _Library, now: int) -> rules.Rules:
 
 def secret(conn: Connection) -> bytes:
     """What keys the hashes of transformations. Never leaves the process."""
-    row = conn.execute(SECRET).fetchone()
+    row = conn.execute(HASH_KEY).fetchone()
     assert row is not None  # noqa: S101 - the migration made it
     return bytes(row[0])
 
@@ -121,7 +123,7 @@ def current(conn: Connection, viewer: Viewer, source_id: int) -> Current:
     """What holds for a source, or will from the next batch on."""
     viewer.must_read()
     row = conn.execute(CURRENT, (source_id,)).fetchone()
-    return Current() if row is None else Current(*row[:3], waiting=row[3] is None)
+    return Current() if row is None else Current(row[0], row[1], row[2], row[3] is None)
 
 
 def lock(conn: Connection) -> None:

@@ -1,6 +1,6 @@
 """A plan from what was received: types, what is always there, few values, formats.
 
-What is in every one of at least `_REQUIRED_MIN` events is called required; a text field with at most
+What is in each of at least `_REQUIRED_MIN` events is called required; a text field with at most
 `_ENUM_MAX` different values, each seen often, is an enum. It is a draft for a person to read.
 """
 
