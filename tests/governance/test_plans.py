@@ -126,8 +126,8 @@ def test_forms_of_other_tools_are_read_and_written() -> None:
         ({"type": "strin"}, "not valid"),
         ({"$schema": "http://evil.example/meta"}, "not valid"),
         ({"definitions": {
-            f"d{i}": {"allOf": [{"$ref": f"#/definitions/d{i + 1}"}] * 2} for i in range(30)
-         } | {"d30": {}}, "$ref": "#/definitions/d0"}, "parts"),
+            f"d{i}": {"allOf": [{"$ref": f"#/definitions/d{i + 1}"}] * 3} for i in range(12)
+         } | {"d12": {}}, "$ref": "#/definitions/d0"}, "parts"),
         ({"a": [[[[1]]]] * limits.schema_nodes_max}, "parts"),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Rules in force: what the worker admits is what any reader admits later, whatever changed since."""
+"""Rules in force: what the worker admits is what any reader admits later, whatever changed."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from onefold import governance, log, profiles, sources, storage
 from onefold.governance import plan_store, transform_store, violations
 from onefold.kernel import clock, errors, facts
 from onefold.kernel.viewer import SYSTEM, Viewer
+from onefold.sources import trail
 from tests.worker.harness import Bench, track
 
 PLAN: dict[str, Any] = {
@@ -208,3 +209,23 @@ def test_a_deleted_plan_lets_go_of_its_sources_and_leaves_the_past(bench: Bench)
     bench.send(track("u1", "Unheard Of"))
     bench.settle()
     assert [o.__class__.__name__ for o in everything(bench)] == ["Filtered", "Fact"]
+
+
+def test_people_may_accept_what_the_plan_refuses(bench: Bench) -> None:
+    plan = plan_store.create(bench.conn, SYSTEM, PLAN)
+    plan_store.publish(bench.conn, SYSTEM, plan.key)
+    plan_store.connect(bench.conn, SYSTEM, plan.key, [bench.source])
+    bench.conn.commit()
+    bench.wait(200)
+    bench.send(track("u1", "Report Exported", properties={"format": "xls"}))
+    bench.settle()
+    selection = trail.Selection()
+    tried = trail.preview(bench.conn, SYSTEM, bench.source, selection, [])
+    assert (tried.passes, tried.left[0][0]) == (0, "tracking_plan")
+    done = trail.replay(
+        bench.conn, SYSTEM, bench.source, selection, [trail.Fix(do="accept")], bench.now_ms
+    )
+    bench.conn.commit()
+    bench.settle()
+    assert len(done.rows) == 1
+    assert bench.counts("user_id", "u1") == {"Report Exported": 1}

@@ -2,8 +2,8 @@
 
 import random
 
-from onefold import governance, log, sources, storage
-from onefold.kernel import clock, facts
+from onefold import governance, sources, storage
+from onefold.kernel import clock
 from onefold.kernel.viewer import SYSTEM
 from tests.worker.harness import Bench, track
 
@@ -24,25 +24,18 @@ def test_what_waits_is_accepted_and_not_yet_received(conn: storage.Connection) -
     assert (after.accepted, after.waiting, after.received, after.processed) == (2, 0, 2, 2)
 
 
-def test_reasons_are_counted_by_code_and_by_rule(conn: storage.Connection, monkeypatch) -> None:
-    admit = governance.admit
-
-    def ruled(row: log.Row):
-        for one in admit(row):
-            if isinstance(one, facts.Fact) and one.name == "Noise":
-                yield facts.Filtered(one.pos, one.source_id, one.received_ms, "plan: noise")
-            else:
-                yield one
-
-    monkeypatch.setattr(governance, "admit", ruled)
+def test_reasons_are_counted_by_code_and_by_rule(conn: storage.Connection) -> None:
     bench = Bench(conn)
+    steps = {"steps": [{"do": "drop", "events": ["Noise"]}]}
+    governance.transform_store.save(conn, SYSTEM, bench.source, steps)
+    conn.commit()
     bench.send(track("u1", "Good"), track("u1", "Noise"), track("u1", "Noise"))
     bench.send({"type": "nonsense"}, {"type": "track", "event": "Nobody"}, track("u1", "Noise"))
-    bench.settle()
+    bench.wait(200)
     found = whole(bench)
     assert (found.processed, found.refused, found.filtered) == (1, 2, 3)
     assert found.refused_for == {"invalid_item": 1, "no_identifier": 1}
-    assert found.filtered_by == {"plan: noise": 3}
+    assert found.filtered_by == {"transformation: step 1": 3}
 
 
 def test_an_item_that_got_lost_between_log_and_worker_would_show(conn: storage.Connection) -> None:

@@ -14,7 +14,7 @@ from onefold.governance.store import current, load, revision, secret, take_up
 from onefold.governance.transforms import store as transform_store
 
 __all__ = [
-    "HOME_RULE", "KINDS", "NO_RULES", "SKEW_MS", "Rules", "admit", "admit_at", "current", "expressions", "load",
-    "plan_store", "plans", "revision", "secret", "take_up", "transform_store", "transforms",
-    "trial", "violations",
+    "HOME_RULE", "KINDS", "NO_RULES", "SKEW_MS", "Rules", "admit", "admit_at", "current",
+    "expressions", "load", "plan_store", "plans", "revision", "secret", "take_up",
+    "transform_store", "transforms", "trial", "violations",
 ]  # fmt: skip

@@ -20,9 +20,8 @@ from typing import Any
 import msgspec
 
 from onefold import log
-from onefold.governance import campaign, external
+from onefold.governance import campaign, external, plans
 from onefold.governance import item as items
-from onefold.governance import plans
 from onefold.governance.rules import NO_RULES, Applied, Rules, Ruling
 from onefold.kernel import errors, facts, identifiers, limits
 

@@ -59,6 +59,8 @@ class Applied:
         found = self.plan.judge(judged, lambda: tree or whole(raw, envelope))
         if found is None:
             return _UNTOUCHED if changed is None else Ruling(changed)
+        if envelope.accepted is True and found.action != "flag":
+            found = plans.Verdict(found.found, "flag")
         return self._ruling(judged, found)
 
     def _ruling(self, item: items.Item, verdict: plans.Verdict) -> Ruling:

@@ -40,6 +40,7 @@ class Envelope(msgspec.Struct):
     integrations: Any = None
     type: Any = None
     webhook: Any = None
+    accepted: Any = None  # never a sender's: people let these in against the tracking plan
 
 
 _envelope = msgspec.json.Decoder(Envelope)

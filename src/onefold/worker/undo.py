@@ -147,7 +147,9 @@ class _Undo:
             return positions
         stay: set[int] = set()
         if self.kept:
-            stay = {f.pos for f in self.ingest.admitted(log.fetch(conn, of_import)) if self._stays(f)}
+            stay = {
+                f.pos for f in self.ingest.admitted(log.fetch(conn, of_import)) if self._stays(f)
+            }
         gone = set(of_import) - stay
         return [p for p in positions if p not in gone]
 

@@ -83,7 +83,7 @@ def replay(
     if len(positions) > limits.replay_items_max:
         remaining = store.count(conn, source_id, selection) - limits.replay_items_max
         positions = positions[: limits.replay_items_max]
-    packer = _Packer(source_id, now_ms)
+    packer = _Packer(source_id, now_ms, _accepts(fixes))
     refused = filtered = 0
     for one, row in _tried(conn, positions, fixes):
         if isinstance(one.result, facts.Fact) and one.after is not None:
@@ -108,6 +108,7 @@ def _tried(
 ) -> Iterator[tuple[Tried, log.Row]]:
     """Each item under the corrections and the rules of now, in order."""
     head = log.head(conn) + 1
+    rules = governance.load(conn)
     for start in range(0, len(positions), _SLICE):
         part = positions[start : start + _SLICE]
         known = store.settled(conn, part)
@@ -115,7 +116,7 @@ def _tried(
         for pos in part:
             before, _ = known[pos]
             row, envelope, raw = stored[pos]
-            yield _try(before, row, envelope, raw, fixes, head), row
+            yield _try(before, row, envelope, raw, fixes, head, rules), row
 
 
 def _try(
@@ -125,21 +126,23 @@ def _try(
     raw: bytes,
     fixes: Sequence[repair.Fix],
     head: int,
+    rules: governance.Rules,
 ) -> Tried:
     tree = _tree(raw, envelope)
     if tree is None:
         return Tried(before, None, before)
     after = repair.apply(tree, fixes)
     now = msgspec.structs.replace(row, seq=head)
-    result = _admitted(now, after)
-    if any(fix.do == "accept" for fix in fixes):
+    accepted = _accepts(fixes)
+    result = _admitted(now, after, rules, accepted)
+    if accepted:
         for _ in range(_ACCEPT_ROUNDS):
             if not isinstance(result, facts.Refusal):
                 break
             cut = repair.shorten(after, result.code, result.field)
             if cut is None:
                 break
-            after, result = cut, _admitted(now, cut)
+            after, result = cut, _admitted(now, cut, rules, accepted)
     return Tried(before, after, result)
 
 
@@ -159,10 +162,17 @@ def _tree(raw: bytes, envelope: log.Envelope) -> dict[str, Any] | None:
     return tree
 
 
-def _admitted(row: log.Row, tree: dict[str, Any]) -> facts.Admitted:
+def _accepts(fixes: Sequence[repair.Fix]) -> bool:
+    """Are these items let in whatever the tracking plan says?"""
+    return any(fix.do == "accept" for fix in fixes)
+
+
+def _admitted(
+    row: log.Row, tree: dict[str, Any], rules: governance.Rules, accepted: bool
+) -> facts.Admitted:
     body = msgspec.json.encode(tree)
-    envelope = log.Envelope(batch=[msgspec.Raw(body)])
-    return governance.admit_at(row, envelope, facts.position(row.seq, 0), body)
+    envelope = log.Envelope(batch=[msgspec.Raw(body)], accepted=accepted)
+    return governance.admit_at(row, envelope, facts.position(row.seq, 0), body, rules)
 
 
 def _stamped(
@@ -191,7 +201,8 @@ def _stamped(
 class _Packer:
     """Corrected items into log rows of bounded size, in order."""
 
-    def __init__(self, source_id: int, now_ms: int) -> None:
+    def __init__(self, source_id: int, now_ms: int, accepted: bool) -> None:
+        self._head = b'{"accepted":true,"batch":[' if accepted else b'{"batch":['
         self.source_id = source_id
         self.now_ms = now_ms
         self.positions: list[int] = []
@@ -224,7 +235,7 @@ class _Packer:
         ]
 
     def _close(self) -> None:
-        body = log.pack(b'{"batch":[' + b",".join(self._part) + b"]}")
+        body = log.pack(self._head + b",".join(self._part) + b"]}")
         self._rows.append(
             log.Row(self.source_id, self._category, self.now_ms, len(self._part), body)
         )
