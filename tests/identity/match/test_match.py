@@ -86,3 +86,9 @@ def test_measures_know_perfect_split_and_merged() -> None:
     assert (split.recall, split.over_merged) == (0, 0)
     merged = match.measure.quality([0, 0, 0, 0], truth)
     assert (merged.recall, round(merged.precision, 3), merged.entities_max) == (1, 0.333, 2)
+
+
+def test_the_kind_or_country_of_an_identifier_is_no_identifier() -> None:
+    for header in ("PASSPORT_COUNTRY", "taxIdType", "DRIVERS_LICENSE_STATE", "phone type"):
+        assert match.headers.role(header) == "ignore", header
+    assert match.headers.role("passport_number") == "id"

@@ -18,6 +18,10 @@ ROUNDS_MAX = 40
 M_HELD_BY = 12.0  # pairs that the starting m weighs as much as
 U_HELD_BY = 400.0
 RECORDS_AS_IF = 60  # a file of a few rows is an excerpt of a larger world
+NAMES = ("given", "surname", "company")
+# Households and shared inboxes agree in all but the name. Without this bound on how often the names
+# of one entity differ, training takes them for the entities.
+DIFFERENT_TIMES = 3.0  # the starting m
 MATCHES_PER_RECORD = 0.3  # expected before anything is seen
 
 
@@ -98,6 +102,8 @@ def train(
 def _updated(one: Comparison, match_gamma: Levels, sure: Floats, other_gamma: Levels,
              other: Floats, first: Comparison) -> Comparison:  # fmt: skip
     m = _shares(match_gamma, sure, [level.m for level in first.levels], M_HELD_BY)
+    if one.name in NAMES and m[0] > (most := DIFFERENT_TIMES * first.levels[0].m):
+        m = np.concatenate([[most], m[1:] * (1 - most) / m[1:].sum()])
     u = _shares(other_gamma, other, [level.u for level in first.levels], U_HELD_BY)
     levels = tuple(
         replace(level, m=float(m[n]), u=float(u[n])) for n, level in enumerate(one.levels)

@@ -18,6 +18,8 @@ _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|[_\W]+")
 _RULES = tuple(
     (role, re.compile(pattern))
     for role, pattern in (
+        # what an identifier is of, not the identifier: PASSPORT_COUNTRY, tax id type
+        ("ignore", r"\b(type|status|category)$|(passport|licen[cs]e|\btax|\bid) (country|state)$"),
         (
             "email",
             (r"\be ?-?mail|\bmail\b|correo|courriel|dian zi you jian|pochta"),
