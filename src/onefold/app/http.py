@@ -15,7 +15,7 @@ from granian.server.embed import Server
 from litestar import Litestar
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
 
-from onefold import __version__, api, log, storage, web
+from onefold import __version__, api, log, mcp, record, storage, web
 from onefold.collect import Collector
 from onefold.kernel.settings import Settings
 
@@ -31,16 +31,19 @@ class App:
         self.settings = settings
         self.pool = storage.pool(settings.database_url, size=_POOL_SIZE, application="onefold-http")
         self.collector = Collector(settings.database_url, settings)
+        self.assistants = mcp.App(record.Connections(self.pool))
         self.pages: Litestar = api.build_app(
             self.pool, extra=web.handlers(), settings=settings, page_error=web.page_error
         )
 
     async def start(self) -> None:
-        """Start the collector's committer."""
+        """Start the collector's committer and the assistants' door."""
         await self.collector.start()
+        await self.assistants.start()
 
     async def stop(self) -> None:
         """Let the collector finish what it has taken."""
+        await self.assistants.stop()
         await self.collector.stop()
         await asyncio.to_thread(self.pool.close)
 
@@ -50,6 +53,9 @@ class App:
             path = scope["path"]
             if self.collector.handles(path):
                 await self.collector(scope, receive, send)
+                return
+            if self.assistants.handles(path):
+                await self.assistants(scope, receive, send)
                 return
             if path in ("/health", "/ready", "/metrics"):
                 await self._operate(path, send)

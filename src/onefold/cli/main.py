@@ -1,5 +1,6 @@
 """Commands. Words for people go to stderr; a result (a key) is alone on stdout's last line."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -223,6 +224,25 @@ def revert(import_id: str, *, data: Data = None, database_url: str | None = None
     from onefold.cli import imports
 
     imports.revert(import_id, data, database_url)
+
+
+@app.command(name="mcp")
+def mcp_stdio(*, data: Data = None, database_url: str | None = None) -> None:
+    """Serve an assistant on stdin and stdout (MCP). ONEFOLD_API_KEY says as whom."""
+    from onefold import mcp
+    from onefold.record import Connections
+
+    key = os.environ.get("ONEFOLD_API_KEY", "")
+    if not key:
+        raise errors.NotSignedIn(
+            "ONEFOLD_API_KEY is not set. Make a key with `onefold keys create` and put it there."
+        )
+    with database.located(data, database_url) as url:
+        pool = storage.pool(url, size=2, application="onefold-mcp")
+        try:
+            mcp.run(Connections(pool), key)
+        finally:
+            pool.close()
 
 
 @app.command

@@ -255,3 +255,4 @@ import_shown_chars_max = 80  # of a value in a fault
 imports_kept_max = 1_000  # listed
 pull_rows_fetch = 1_000
 pull_runs_kept = 100  # runs listed of a pull
+mcp_request_bytes_max = 1_048_576  # of one call of an assistant

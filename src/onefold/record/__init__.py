@@ -1,5 +1,4 @@
 """The unified record: one read of a person or account across all rooms, one set of commands.
-
 Every door uses it. `Connections`, `Gate` and what `access` offers are how doors let callers in.
 """
 
@@ -25,16 +24,17 @@ from onefold.record.accounts import resolve as resolve_account
 from onefold.record.commands import close_signal, open_ticket
 from onefold.record.connections import Connections, Pool
 from onefold.record.errors import TooMany
+from onefold.record.explain import explain
 from onefold.record.members import list_members
 from onefold.record.naming import named
 from onefold.record.people import find as resolve_person
 from onefold.record.people import list_people, person
-from onefold.record.timelines import account_timeline, person_timeline, timeline
+from onefold.record.timelines import account_timeline, is_account, person_timeline, timeline
 
 __all__ = [
     "CSRF_HEADER", "SESSION_COOKIE", "ApiKey", "Connections", "Gate", "Pool", "Session", "SignedIn",
     "Throttle", "TooMany", "account", "account_timeline", "close_signal", "create_key", "decisions",
-    "list_accounts", "list_keys", "list_members", "list_people", "log_in", "log_out", "named",
-    "open_ticket", "person", "person_timeline", "resolve_account", "resolve_person", "revoke_key",
-    "timeline", "viewer_of_key", "viewer_of_session", "whois",
+    "explain", "is_account", "list_accounts", "list_keys", "list_members", "list_people", "log_in",
+    "log_out", "named", "open_ticket", "person", "person_timeline", "resolve_account",
+    "resolve_person", "revoke_key", "timeline", "viewer_of_key", "viewer_of_session", "whois",
 ]  # fmt: skip

@@ -22,9 +22,14 @@ def timeline(
     conn: Connection, viewer: Viewer, ref: str, before: str | None = None, limit: int | None = None
 ) -> model.Timeline:
     """A page of the timeline of what a reference means: `acc_…`, `account_id:…`, or a person."""
-    if ref.startswith(("acc_", "account_id:")):
+    if is_account(ref):
         return account_timeline(conn, viewer, ref, before, limit)
     return person_timeline(conn, viewer, ref, before, limit)
+
+
+def is_account(ref: str) -> bool:
+    """Does a reference mean an account? Else it means a person."""
+    return ref.startswith(("acc_", "account_id:"))
 
 
 def person_timeline(
