@@ -65,7 +65,7 @@ def test_reading_needs_no_more_than_reader_and_changing_never_less_than_member()
 
 
 def test_admins_alone_change_sources_destinations_users_keys_and_definitions() -> None:
-    rooms = ("sources", "destinations", "deliveries", "users", "keys", "audiences")
+    rooms = ("plans", "sources", "destinations", "deliveries", "users", "keys", "audiences")
     for method, path, role in ROUTES:
         if method != "GET" and path.split("/")[2] in rooms:
             assert role == "admin", (method, path, role)

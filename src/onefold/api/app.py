@@ -19,11 +19,13 @@ from onefold.api import (
     identity,
     imports,
     people,
+    plans,
     signals,
     source_items,
     sources,
     tasks,
     tickets,
+    transformations,
     webhooks,
 )
 from onefold.api.answers import answer_error
@@ -64,6 +66,8 @@ def router() -> Router:
             *signals.HANDLERS,
             *audiences.HANDLERS,
             *sources.HANDLERS,
+            *transformations.HANDLERS,
+            *plans.HANDLERS,
             *webhooks.HANDLERS,
             *imports.HANDLERS,
             *source_items.HANDLERS,

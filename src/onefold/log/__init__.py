@@ -14,10 +14,11 @@ from onefold.log.store import (
     fetch,
     head,
     read,
+    recent,
     save_checkpoint,
 )
 
 __all__ = [
     "Envelope", "Row", "append", "append_facts", "checkpoint", "dedupe", "fetch", "head", "pack",
-    "read", "save_checkpoint", "unpack", "webhook_of",
+    "read", "recent", "save_checkpoint", "unpack", "webhook_of",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """The log's only SQL."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -44,6 +44,12 @@ ORDER BY seq
 FETCH = """
 SELECT source_id, category, received_ms, items, body, seq
 FROM log WHERE seq = ANY(%b::bigint[])
+"""
+# Among the newest rows of all sources, so that a source that is silent costs no walk over the log.
+RECENT = """
+SELECT source_id, category, received_ms, items, body, seq FROM log
+WHERE seq > (SELECT coalesce(max(seq), 0) FROM log) - %s AND source_id = %s
+ORDER BY seq DESC LIMIT %s
 """
 HEAD = "SELECT coalesce(max(seq), 0) FROM log"
 CHECKPOINT = "SELECT seq FROM checkpoint WHERE name = %s"
@@ -120,6 +126,13 @@ def fetch(
         for index in wanted[row.seq]:
             out[facts.position(row.seq, index)] = (row, envelope, bytes(envelope.batch[index]))
     return out
+
+
+def recent(conn: Connection, source_id: int, rows_max: int) -> Iterator[model.Row]:
+    """A source's newest rows, newest first, as far back as `limits.recent_rows_max` rows of all."""
+    values = (limits.recent_rows_max, source_id, rows_max)
+    for record in conn.execute(RECENT, values, binary=True):
+        yield model.Row(*record)
 
 
 def head(conn: Connection) -> int:

@@ -68,3 +68,10 @@ def _walk(name: str, path: str, before: Any, after: Any, out: list[Change]) -> N
             out.append(Change("added", name, inner, after=after[key]))
         else:
             _walk(name, inner, before[key], after[key], out)
+
+
+def of_items(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
+    """Every difference of two items, field by field."""
+    out: list[Change] = []
+    _walk("", "", before, after, out)
+    return out
