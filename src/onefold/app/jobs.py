@@ -24,6 +24,7 @@ from onefold import storage
 from onefold.kernel import limits
 from onefold.kernel.settings import Settings
 from onefold.record import importing
+from onefold.sources import connectors
 from onefold.storage import jobs, locks
 
 _BEAT_S = 5.0
@@ -42,8 +43,11 @@ logger = structlog.get_logger("onefold.jobs")
 TASKS: dict[str, jobs.Task] = {
     importing.RUN: importing.run,
     importing.REVERT: importing.take_back,
+    connectors.run.RUN: connectors.run.run,
 }
-PERIODIC: tuple[jobs.Periodic, ...] = ()
+PERIODIC: tuple[jobs.Periodic, ...] = (
+    jobs.Periodic("* * * * *", connectors.run.DUE, connectors.run.due),
+)
 
 
 class _Again(retry.BaseRetryStrategy):

@@ -256,3 +256,22 @@ imports_kept_max = 1_000  # listed
 pull_rows_fetch = 1_000
 pull_runs_kept = 100  # runs listed of a pull
 mcp_request_bytes_max = 1_048_576  # of one call of an assistant
+
+# connectors: programs of others, run as processes
+connectors_max = 200
+connector_line_bytes_max = 8_000_000  # of a connector's stdout; a longer one is refused and counted
+connector_answer_bytes_max = 32_000_000  # a catalog or spec
+connector_config_bytes_max = 256_000
+connector_command_parts_max = 20
+connector_chunk_rows = 1_000  # rows appended in one transaction, with the state after them
+connector_chunk_bytes = 4_000_000
+connector_chunk_s = 5  # the longest that a row which was read waits for its transaction
+connector_words_max = 200  # last lines kept of what a connector says
+connector_word_chars_max = 1_000  # of one of them
+connector_faults_max = 50
+connector_answer_s = 300  # for spec, check and discover
+connector_install_s = 900
+connector_stop_s = 10  # between asking a connector to end and ending it
+connector_look_s = 1  # how often a run looks whether it was cancelled
+connector_runs_kept = 100
+connector_state_bytes_max = 16_000_000
