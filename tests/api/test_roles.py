@@ -14,6 +14,7 @@ def _path(path: str) -> str:
         "ref",
         "record_id",
         "source_id",
+        "connector_id",
         "destination_id",
         "delivery_id",
         "key_id",

@@ -1,0 +1,98 @@
+"""Connectors of others, installed from the package index and run against the real thing."""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from onefold.kernel.viewer import SYSTEM
+from onefold.sources import connectors
+
+from .test_run import Bench
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def bench(conn: Any, database: str, tmp_path: Path) -> Bench:
+    return Bench(conn, database, tmp_path)
+
+
+def _installed(bench: Bench, protocol: str, package: str, executable: str) -> int:
+    program = connectors.setup.install(package, executable, "", bench.data)
+    one = connectors.setup.add(
+        bench.conn, SYSTEM, name=executable, protocol=protocol, command=[program], package=package
+    )
+    bench.conn.commit()
+    return one.id
+
+
+def _configure(bench: Bench, number: int, config: dict[str, Any]) -> connectors.Connector:
+    one = connectors.store.for_run(bench.conn, number)
+    bench.conn.rollback()
+    found = connectors.setup.look(one, bench.data, config)
+    connectors.store.change(bench.conn, SYSTEM, number, **found)
+    bench.conn.commit()
+    return connectors.store.get(bench.conn, SYSTEM, number)
+
+
+def test_airbyte_source_faker(bench: Bench) -> None:
+    number = _installed(bench, "airbyte", "airbyte-source-faker==7.2.1", "source-faker")
+    one = _configure(
+        bench, number, {"count": 120, "parallelism": 1, "always_updated": False, "seed": 7}
+    )
+    assert {s.name for s in one.catalog} == {"users", "products", "purchases"}
+    connectors.setup.choose(bench.conn, SYSTEM, number, {"users": None, "purchases": None})
+    bench.conn.commit()
+    done = bench.run(number)
+    assert (done.status, done.error, done.refused) == ("done", "", 0)
+    assert done.streams["users"] == 120
+    kinds = {item["type"] for item in bench.items()}
+    assert kinds == {"identify", "track"}
+    size = len(bench.items())
+    assert done.appended == size == sum(done.streams.values())
+    again = bench.run(number)
+    assert (again.status, again.appended) == ("done", 0)
+    connectors.store.change(bench.conn, SYSTEM, number, state=None)
+    bench.conn.commit()
+    afresh = bench.run(number)  # all of it comes again
+    assert afresh.read >= size
+    assert len({item["messageId"] for item in bench.items()}) == len(bench.items())
+
+
+def test_tap_postgres(bench: Bench, database: str) -> None:
+    bench.conn.execute("CREATE SCHEMA shop")
+    bench.conn.execute(
+        "CREATE TABLE shop.orders (id bigint PRIMARY KEY, user_id text, total numeric,"
+        " created_at timestamptz)"
+    )
+    fill = (
+        "INSERT INTO shop.orders SELECT n, 'u' || n % 9, n * 1.5,"
+        " timestamptz '2026-11-01 10:00Z' + n * interval '1 minute' FROM generate_series(%s, %s) n"
+    )
+    bench.conn.execute(fill, (1, 2_500))
+    bench.conn.commit()
+    number = _installed(bench, "singer", "meltanolabs-tap-postgres==0.10.0", "tap-postgres")
+    info = psycopg.conninfo.conninfo_to_dict(database)
+    config = {
+        "host": info["host"], "port": int(info.get("port") or 5432), "user": info["user"],
+        "password": info["password"], "database": info["dbname"], "filter_schemas": ["shop"],
+    }  # fmt: skip
+    one = _configure(bench, number, config)
+    assert one.config["password"] == "********"
+    (stream,) = one.catalog
+    assert (stream.name, stream.keys) == ("shop-orders", ["id"])
+    plan = connectors.Plan(
+        "events", "incremental", "created_at", user_id="user_id", event="Order", time="created_at"
+    )
+    connectors.setup.choose(bench.conn, SYSTEM, number, {stream.name: plan})
+    bench.conn.commit()
+    done = bench.run(number)
+    assert (done.status, done.error, done.appended) == ("done", "", 2_500)
+    bench.conn.execute(fill, (2_501, 2_600))
+    bench.conn.commit()
+    more = bench.run(number)
+    assert (more.status, more.appended) == ("done", 100)
+    assert more.duplicates >= 1  # the bookmark is inclusive
+    assert sorted(i["properties"]["id"] for i in bench.items()) == list(range(1, 2_601))
