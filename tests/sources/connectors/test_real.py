@@ -1,5 +1,9 @@
 """Connectors of others, installed from the package index and run against the real thing."""
 
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,40 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 @pytest.fixture
 def bench(conn: Any, database: str, tmp_path: Path) -> Bench:
     return Bench(conn, database, tmp_path)
+
+
+@pytest.fixture
+def port(database: str) -> Iterator[int]:
+    """A TCP port that leads to the server: the tap knows no sockets of the file system."""
+    info = psycopg.conninfo.conninfo_to_dict(database)
+    host, number = str(info["host"]), int(info.get("port") or 5432)
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with _connected(host, number) as server:
+                back = threading.Thread(target=_copy, args=(server, self.request))
+                back.start()
+                _copy(self.request, server)
+                back.join()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay) as relay:
+        threading.Thread(target=relay.serve_forever, daemon=True).start()
+        yield relay.server_address[1]
+        relay.shutdown()
+
+
+def _connected(host: str, number: int) -> socket.socket:
+    if not host.startswith("/"):
+        return socket.create_connection((host, number))
+    server = socket.socket(socket.AF_UNIX)
+    server.connect(f"{host}/.s.PGSQL.{number}")
+    return server
+
+
+def _copy(a: socket.socket, b: socket.socket) -> None:
+    while data := a.recv(65_536):
+        b.sendall(data)
+    b.shutdown(socket.SHUT_WR)
 
 
 def _installed(bench: Bench, protocol: str, package: str, executable: str) -> int:
@@ -61,23 +99,24 @@ def test_airbyte_source_faker(bench: Bench) -> None:
     assert len({item["messageId"] for item in bench.items()}) == len(bench.items())
 
 
-def test_tap_postgres(bench: Bench, database: str) -> None:
+def test_tap_postgres(bench: Bench, database: str, port: int) -> None:
     bench.conn.execute("CREATE SCHEMA shop")
     bench.conn.execute(
         "CREATE TABLE shop.orders (id bigint PRIMARY KEY, user_id text, total numeric,"
         " created_at timestamptz)"
     )
     fill = (
-        "INSERT INTO shop.orders SELECT n, 'u' || n % 9, n * 1.5,"
-        " timestamptz '2026-11-01 10:00Z' + n * interval '1 minute' FROM generate_series(%s, %s) n"
+        "INSERT INTO shop.orders SELECT n, 'u' || mod(n, 9), n * 1.5,"
+        " timestamptz '2026-11-01 10:00Z' + n * interval '1 minute'"
+        " FROM generate_series(%s::int, %s::int) n"
     )
     bench.conn.execute(fill, (1, 2_500))
     bench.conn.commit()
     number = _installed(bench, "singer", "meltanolabs-tap-postgres==0.10.0", "tap-postgres")
     info = psycopg.conninfo.conninfo_to_dict(database)
     config = {
-        "host": info["host"], "port": int(info.get("port") or 5432), "user": info["user"],
-        "password": info["password"], "database": info["dbname"], "filter_schemas": ["shop"],
+        "host": "127.0.0.1", "port": port, "user": info["user"], "password": info["password"],
+        "database": info["dbname"], "filter_schemas": ["shop"],
     }  # fmt: skip
     one = _configure(bench, number, config)
     assert one.config["password"] == "********"
