@@ -23,6 +23,7 @@ PATHS = [
     "/tasks/{task}", "/audiences", "/audiences/exporters", "/audiences/new", "/signals",
     "/signals/{signal}", "/sources", "/sources/{source}", "/sources/{source}?tab=install",
     "/sources/{source}/webhook", "/sources/{source}/webhook?kind=json",
+    "/sources/{source}/transformation", "/plans", "/plans/new",
     "/destinations", "/settings",
 ]  # fmt: skip
 

@@ -30,7 +30,7 @@ PATHS = [
     "/sources/{source}/events", "/sources/{source}/events?outcome=refused&who=ann",
     "/sources/{source}/ledger",
     "/sources/{source}?tab=install", "/sources/new", "/destinations", "/destinations/new",
-    "/imports", "/imports/new",
+    "/imports", "/imports/new", "/plans", "/plans/new", "/sources/{source}/transformation",
     "/settings", "/settings/keys/new", "/settings/users/new", "/palette?q=ann", "/palette",
 ]  # fmt: skip
 

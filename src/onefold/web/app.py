@@ -13,18 +13,20 @@ from onefold.web.handlers import (
     identity,
     imports,
     people,
+    plans,
     settings,
     signals,
     source_items,
     sources,
     tasks,
     tickets,
+    transformations,
     webhooks,
 )
 
 _ROOMS = (
     home, people, identity, accounts, tickets, tasks, audiences, signals, sources, source_items,
-    webhooks, destinations, settings, imports,
+    webhooks, destinations, settings, imports, transformations, plans,
 )  # fmt: skip
 
 
