@@ -30,6 +30,8 @@ from onefold.storage import jobs, locks
 _BEAT_S = 5.0
 _STOP_S = 15.0  # tasks that do not stop by then are left to the next start
 _POLL_S = 2.0
+_IDLE_STOP_S = 1.0  # without a task at work
+_STOPS_MAX = 3
 
 WAITING = """
 SELECT EXISTS (
@@ -77,6 +79,7 @@ class Jobs:
         self.url = url
         self.settings = settings
         self.stop = threading.Event()
+        self.busy = 0
         self.app = procrastinate.App(
             connector=procrastinate.PsycopgConnector(
                 conninfo=url,
@@ -99,7 +102,11 @@ class Jobs:
         async def run(context: procrastinate.JobContext, /, **args: Any) -> None:
             args.pop("timestamp", None)  # a periodic job's own; tasks ask the clock
             running = jobs.Running(self.url, self.settings, self.stop, context.job.attempts)
-            await asyncio.to_thread(task, running, **args)
+            self.busy += 1
+            try:
+                await asyncio.to_thread(task, running, **args)
+            finally:
+                self.busy -= 1
 
         return self.app.task(name=name, queue=jobs.QUEUE, pass_context=True, retry=_Again())(run)
 
@@ -172,15 +179,28 @@ async def _serve(made: Jobs, lock: storage.Connection) -> int:
                 code = 1
                 break
     made.stop.set()
-    working.cancel()
-    try:
-        await working
-    except asyncio.CancelledError:
-        pass
-    except Exception:  # the database is away: the supervisor starts us again
-        logger.exception("jobs ended")
-        code = 1
-    return code
+    return await _end(made, working) or code
+
+
+async def _end(made: Jobs, working: asyncio.Task[None]) -> int:
+    """End the worker; 1 when it ended with an error.
+
+    Cancelled while it starts, procrastinate's worker forgets that it was, so it is told again. One
+    that ends by no means takes the process with it: what it was at is taken up at the next start.
+    """
+    for _ in range(_STOPS_MAX):
+        working.cancel()
+        await asyncio.wait({working}, timeout=_STOP_S if made.busy else _IDLE_STOP_S)
+        if working.done():
+            break
+    else:
+        logger.error("jobs do not end, left to the next start")
+        sys.stderr.flush()
+        os._exit(1)
+    if working.cancelled() or working.exception() is None:
+        return 0
+    logger.error("jobs ended", exc_info=working.exception())  # the supervisor starts us again
+    return 1
 
 
 def _alive(lock: storage.Connection) -> bool:
