@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import procrastinate
 import psycopg
@@ -29,9 +29,8 @@ from onefold.storage import jobs, locks
 
 _BEAT_S = 5.0
 _STOP_S = 15.0  # tasks that do not stop by then are left to the next start
+_LEAVE_S = _STOP_S + 2
 _POLL_S = 2.0
-_IDLE_STOP_S = 1.0  # without a task at work
-_STOPS_MAX = 3
 
 WAITING = """
 SELECT EXISTS (
@@ -79,7 +78,6 @@ class Jobs:
         self.url = url
         self.settings = settings
         self.stop = threading.Event()
-        self.busy = 0
         self.app = procrastinate.App(
             connector=procrastinate.PsycopgConnector(
                 conninfo=url,
@@ -102,11 +100,7 @@ class Jobs:
         async def run(context: procrastinate.JobContext, /, **args: Any) -> None:
             args.pop("timestamp", None)  # a periodic job's own; tasks ask the clock
             running = jobs.Running(self.url, self.settings, self.stop, context.job.attempts)
-            self.busy += 1
-            try:
-                await asyncio.to_thread(task, running, **args)
-            finally:
-                self.busy -= 1
+            await asyncio.to_thread(task, running, **args)
 
         return self.app.task(name=name, queue=jobs.QUEUE, pass_context=True, retry=_Again())(run)
 
@@ -156,14 +150,16 @@ def run(url: str, settings: Settings) -> None:
     with storage.connect(url, autocommit=True, application="onefold-jobs-lock") as lock:
         lock.execute("SET statement_timeout = 0")  # another may still be ending
         lock.execute("SELECT pg_advisory_lock(%s)", (locks.JOBS,))
-        code = asyncio.run(_serve(Jobs(url, settings), lock))
-    if code or threading.active_count() > 1:  # a thread that did not stop must not hold the exit
-        sys.stderr.flush()
-        os._exit(code)
+        asyncio.run(_serve(Jobs(url, settings), lock))
 
 
-async def _serve(made: Jobs, lock: storage.Connection) -> int:
-    """0 after a signal, 1 when the database went away."""
+async def _serve(made: Jobs, lock: storage.Connection) -> NoReturn:
+    """Leaves the process: with 0 after a signal, with 1 when the database went away.
+
+    It leaves by itself, and after `_LEAVE_S` at the latest: a pool of connections that is told to
+    end while it opens may not hear it, and the event loop would wait for it, and for threads that
+    did not stop, for as long as they take. What a task was at is taken up at the next start.
+    """
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -179,28 +175,15 @@ async def _serve(made: Jobs, lock: storage.Connection) -> int:
                 code = 1
                 break
     made.stop.set()
-    return await _end(made, working) or code
-
-
-async def _end(made: Jobs, working: asyncio.Task[None]) -> int:
-    """End the worker; 1 when it ended with an error.
-
-    Cancelled while it starts, procrastinate's worker forgets that it was, so it is told again. One
-    that ends by no means takes the process with it: what it was at is taken up at the next start.
-    """
-    for _ in range(_STOPS_MAX):
-        working.cancel()
-        await asyncio.wait({working}, timeout=_STOP_S if made.busy else _IDLE_STOP_S)
-        if working.done():
-            break
-    else:
-        logger.error("jobs do not end, left to the next start")
-        sys.stderr.flush()
-        os._exit(1)
-    if working.cancelled() or working.exception() is None:
-        return 0
-    logger.error("jobs ended", exc_info=working.exception())  # the supervisor starts us again
-    return 1
+    working.cancel()
+    await asyncio.wait({working}, timeout=_LEAVE_S)
+    if not working.done():
+        logger.warning("jobs left to the next start")
+    elif not working.cancelled() and working.exception() is not None:
+        logger.error("jobs ended", exc_info=working.exception())  # the supervisor starts us again
+        code = 1
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _alive(lock: storage.Connection) -> bool:
