@@ -8,7 +8,6 @@ hold up the SDKs.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,7 +16,8 @@ import psycopg
 import structlog
 
 from onefold import storage
-from onefold.collect import answers, inflate, metrics, store
+from onefold.collect import answers, inflate, metrics
+from onefold.collect.aside import Aside, Later
 from onefold.collect.committer import Committer
 from onefold.collect.model import Entry, Parsed
 from onefold.collect.pace import Pace
@@ -46,15 +46,13 @@ class Webhooks:
     def __init__(
         self, database_url: str, committer: Committer, pace: Pace, public_url: str
     ) -> None:
-        self._url = database_url
         self._committer = committer
         self._pace = pace
         self._public_url = public_url
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="collect-webhooks")
-        self._conn: storage.Connection | None = None
+        self._aside = Aside(database_url, "webhooks")
         self._cached: dict[str, _Cached] = {}
         self._notes: dict[int, Note] = {}
-        self._writer: asyncio.Task[None] | None = None
+        self._later = Later(lambda: limits.webhook_note_s, lambda: bool(self._notes), self._flush)
         self._forgot_ms = 0
 
     async def answer(
@@ -147,21 +145,7 @@ class Webhooks:
             webhooks.store.learn(conn, source_id, one.learned, delivery.now_ms)
             return one
 
-        return self._asked(made)
-
-    def _asked(self, ask: Callable[[storage.Connection], _T]) -> _T:
-        """Ask the database. A connection that was lost since is opened again once."""
-        for fresh in (False, True):
-            try:
-                if self._conn is None or self._conn.closed or fresh:
-                    self._conn = store.reader(self._url, limits.collect_wait_s_max * 1000)
-                return ask(self._conn)
-            except psycopg.OperationalError:
-                if self._conn is not None:
-                    self._conn.close()
-                if fresh:
-                    raise
-        raise AssertionError  # the second round returns or raises
+        return self._aside.ask(made)
 
     def _write(self, notes: list[Note], now_ms: int) -> None:
         def write(conn: storage.Connection) -> None:
@@ -172,14 +156,13 @@ class Webhooks:
                 webhooks.store.forget_old(conn, before_ms)
                 self._forgot_ms = now_ms
 
-        self._asked(write)
+        self._aside.ask(write)
 
     # ── on the event loop ──────────────────────────────────────────────────────────────────────
 
     async def _in_thread(self, work: Callable[..., _T], *args: Any) -> _T:
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._thread, work, *args)
+            return await self._aside.run(work, *args)
         except psycopg.Error as error:
             logger.warning("webhook not looked up", error=type(error).__name__)
             raise errors.Unavailable("The database cannot be reached. Try again.") from None
@@ -192,7 +175,7 @@ class Webhooks:
             found = None
             if len(key) <= limits.write_key_chars_max and key.isascii() and key.isprintable():
                 found = await self._in_thread(
-                    self._asked, lambda c: webhooks.store.endpoint(c, key)
+                    self._aside.ask, lambda c: webhooks.store.endpoint(c, key)
                 )
             if len(self._cached) >= limits.webhook_endpoints_cached_max:
                 self._cached.clear()
@@ -210,8 +193,7 @@ class Webhooks:
     def _note(self, source_id: int, **counts: Any) -> None:
         """Remember what to write down; a task writes it after a moment, all of it at once."""
         self._merge(Note(source_id, **counts))
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.get_running_loop().create_task(self._later())
+        self._later.soon()
 
     def _merge(self, more: Note) -> None:
         kept = self._notes.get(more.source_id)
@@ -222,11 +204,6 @@ class Webhooks:
         newest = {n: getattr(more, n) or getattr(kept, n) for n in _NEWEST}
         recent = (*kept.recent, *more.recent)[-limits.webhook_recent_max :]
         self._notes[more.source_id] = Note(more.source_id, **sums, **newest, recent=recent)
-
-    async def _later(self) -> None:
-        while self._notes:  # also what came while the rest was being written
-            await asyncio.sleep(limits.webhook_note_s)
-            await self._flush()
 
     async def _flush(self) -> None:
         notes, self._notes = list(self._notes.values()), {}
@@ -241,12 +218,5 @@ class Webhooks:
 
     async def close(self) -> None:
         """Write down what is left, then let go of the thread and the connection."""
-        if self._writer is not None:
-            self._writer.cancel()
-        await self._flush()
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-        self._thread.shutdown(wait=False)
-
-    def _close(self) -> None:
-        if self._conn is not None:
-            self._conn.close()
+        await self._later.end()
+        await self._aside.close()

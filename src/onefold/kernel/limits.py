@@ -252,10 +252,6 @@ import_sample_rows = 100
 import_preview_rows = 10_000  # rows that a preview reads
 import_faults_max = 100  # faults that are told; the rest is counted
 import_shown_chars_max = 80  # of a value in a fault
-imports_kept_max = 1_000  # listed
-pull_rows_fetch = 1_000
-pull_runs_kept = 100  # runs listed of a pull
-mcp_request_bytes_max = 1_048_576  # of one call of an assistant
 
 # connectors: programs of others, run as processes
 connectors_max = 200
@@ -275,3 +271,6 @@ connector_stop_s = 10  # between asking a connector to end and ending it
 connector_look_s = 1  # how often a run looks whether it was cancelled
 connector_runs_kept = 100
 connector_state_bytes_max = 16_000_000
+
+# assistants
+mcp_request_bytes_max = 1_048_576  # of one call

@@ -4,7 +4,6 @@ Over HTTP every request stands alone: its `Authorization: Bearer` key says who a
 is revoked is refused with the next request. Over stdio the key is the one the process started with.
 """
 
-import functools
 import inspect
 import json
 from collections.abc import Callable
@@ -67,16 +66,11 @@ def _door(
     context = inspect.Parameter(
         "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Context[Any, Any]
     )
-    wrapped = functools.wraps(tool)(call)
+    names: dict[str, Any] = {"ctx": Context[Any, Any], **{p.name: p.annotation for p in own}}
+    call.__annotations__ = names | {"return": dict[str, Any]}
     seen = signature.replace(parameters=[context, *own])
-    wrapped.__signature__ = seen  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {
-        "ctx": Context[Any, Any],
-        **{p.name: p.annotation for p in own},
-        "return": dict[str, Any],
-    }
-    del wrapped.__wrapped__
-    return wrapped
+    call.__signature__ = seen  # type: ignore[attr-defined]
+    return call
 
 
 class App:
@@ -148,10 +142,9 @@ async def _refuse(send: Any, error: errors.OnefoldError) -> None:
 def run(connections: record.Connections, key: str) -> None:
     """Serve one assistant on stdin and stdout, as whom the key says. Raises for a wrong key."""
 
-    def viewer_of(_: Context[Any, Any]) -> Viewer:
+    def viewer_of(_: Context[Any, Any] | None) -> Viewer:
         with connections.open() as conn:
             return record.viewer_of_key(conn, key, clock.now_ms())
 
-    with connections.open() as conn:
-        record.viewer_of_key(conn, key, clock.now_ms())
+    viewer_of(None)
     server(connections, viewer_of).run("stdio")

@@ -1,4 +1,4 @@
-"""Files and tables to facts: reading, mapping, and the records of imports and pulls.
+"""Files and tables to facts: reading, mapping, and the records of imports.
 
 `detect.look(path)` says how a file is read and what is in it; `suggest.mapping` proposes where its
 columns go; `items.Builder` turns a row into an item of the Segment spec or CRM values, or faults.

@@ -1,4 +1,4 @@
--- Background jobs, imports and pulls. The tables of the job queue itself are procrastinate's own
+-- Background jobs and imports. The tables of the job queue itself are procrastinate's own
 -- schema, which versions/0004 applies first.
 
 -- A finished job's row goes after some days; an index keeps that, and what waits, cheap.
@@ -59,39 +59,3 @@ CREATE TABLE import_change (
   reason     text NOT NULL DEFAULT ''
 );
 CREATE INDEX import_change_import ON import_change (import_id, id DESC);
-
--- A table elsewhere that is read again and again. `url` holds secrets: only the puller reads it.
-CREATE TABLE pull (
-  id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  name         text NOT NULL,
-  source_id    integer NOT NULL REFERENCES source (id),
-  target       text NOT NULL CHECK (target IN ('people', 'accounts', 'events')),
-  kind         text NOT NULL CHECK (kind IN (
-                 'postgresql', 'mysql', 'sqlite', 'duckdb', 'parquet')),
-  url          text NOT NULL,
-  query        text NOT NULL,                    -- a table's name, or a SELECT
-  cursor       text NOT NULL DEFAULT '',         -- column that only rises; '' reads all each time
-  key          text NOT NULL DEFAULT '',         -- column that names a row; '' all of it does
-  mapping      jsonb NOT NULL DEFAULT '{}',
-  schedule     text NOT NULL DEFAULT '',
-  enabled      boolean NOT NULL DEFAULT true,
-  state        jsonb NOT NULL DEFAULT '{}',      -- {"cursor": the newest value that is in}
-  next_at      timestamptz,
-  created_by   text NOT NULL,
-  created_at   timestamptz NOT NULL DEFAULT now(),
-  version      integer NOT NULL DEFAULT 1
-);
-
-CREATE TABLE pull_run (
-  id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  pull_id     bigint NOT NULL REFERENCES pull (id),
-  status      text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'done', 'failed')),
-  read        bigint NOT NULL DEFAULT 0,
-  appended    bigint NOT NULL DEFAULT 0,
-  refused     bigint NOT NULL DEFAULT 0,
-  faults      jsonb NOT NULL DEFAULT '[]',
-  error       text NOT NULL DEFAULT '',
-  started_at  timestamptz NOT NULL,
-  done_at     timestamptz
-);
-CREATE INDEX pull_run_pull ON pull_run (pull_id, id DESC);

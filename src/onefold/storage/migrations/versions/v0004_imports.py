@@ -1,4 +1,4 @@
-"""Background jobs, imports and pulls."""
+"""Background jobs and imports."""
 
 from pathlib import Path
 

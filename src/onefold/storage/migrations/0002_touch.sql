@@ -1,2 +1,0 @@
--- First and last touch, and what the collector adds.
-SELECT 1;

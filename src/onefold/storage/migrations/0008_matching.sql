@@ -1,2 +1,0 @@
--- Probabilistic matching.
-SELECT 1;
