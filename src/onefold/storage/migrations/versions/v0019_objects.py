@@ -1,0 +1,15 @@
+"""CRM objects: leads, deals, activities."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0019"
+down_revision = "0018"
+
+
+def upgrade() -> None:
+    """Apply 0019_objects.sql."""
+    op.get_bind().exec_driver_sql(
+        (Path(__file__).parents[1] / "0019_objects.sql").read_text(encoding="utf-8")
+    )
