@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from onefold import governance, log, sources, storage
+from onefold.governance import transform_store
 from onefold.kernel import facts
 from onefold.kernel.viewer import SYSTEM
 from onefold.sources import webhooks
@@ -71,6 +72,19 @@ def test_a_payload_is_tried_before_anything_is_set_up(door: Door, database: str)
     assert item["remedy"]
     assert door("POST", path, {"payload": payload}).status_code == 404
     assert door.ok("POST", path, {"kind": "stripe", "payload": "<"})["items"][0]["problem"]
+
+
+def test_a_trial_goes_by_the_rules_of_the_source(door: Door, database: str) -> None:
+    made = source(database)
+    with storage.connect(database) as conn:
+        steps = [{"do": "rename", "event": "Order Paid", "to": "Paid"}]
+        transform_store.save(conn, SYSTEM, made.id, {"steps": steps})
+        governance.take_up(conn, 0)
+        conn.commit()
+    payload = {"kind": "Order Paid", "mail": "ann@acme.co", "id": 7}
+    asked = {"kind": "json", "mapping": MAPPING, "payload": payload}
+    (item,) = door.ok("POST", f"/api/sources/{made.api_id}/webhook/preview", asked)["items"]
+    assert (item["outcome"], item["name"]) == ("fact", "Paid")
 
 
 def _deliver(conn: storage.Connection, made: sources.Source, tree: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from onefold import crm, identity, sources
+from onefold.governance import plan_store, transform_store
 from onefold.kernel import clock, errors, limits, settings
 from onefold.kernel.viewer import SYSTEM, Viewer
 from onefold.record import importing
@@ -91,6 +92,51 @@ def test_a_preview_counts_and_changes_nothing(conn: Connection, desk: Desk) -> N
     assert found.whole
     assert found.examples[0]["userId"] == "u1"
     assert conn.execute("SELECT count(*) FROM log").fetchone() == (1,)
+
+
+def test_rows_are_previewed_and_loaded_by_the_rules_of_their_source(
+    conn: Connection, desk: Desk
+) -> None:
+    company = Company(conn)
+    steps = [
+        {"do": "filter", "events": ["Seen"], "when": "properties.n != 1"},
+        {"do": "rename", "event": "Seen", "to": "Viewed"},
+    ]
+    events = {"Viewed": {"violations": "quarantine", "properties": {"n": {"maximum": 2}}}}
+    transform_store.save(conn, SYSTEM, company.source.id, {"steps": steps})
+    plan = plan_store.create(conn, SYSTEM, {"plan": "Visits", "events": events})
+    plan_store.connect(conn, SYSTEM, plan.key, [company.source.id])
+    plan_store.publish(conn, SYSTEM, plan.key)
+    conn.commit()
+    company.work()
+    draft = desk.draft("events", "event,user id,n", "Seen,u0,0", "Seen,u1,1", "Seen,u9,9")
+    columns = {**draft.mapping.columns, "n": imports.Column("properties.n", "number")}
+    mapping = imports.Mapping(columns)
+    draft = importing.set_up(conn, SYSTEM, draft.id, mapping=mapping, source_id=company.source.id)
+    found = importing.preview(conn, SYSTEM, draft)
+    assert (found.created, found.filtered, found.refused) == (1, 1, 1)
+    assert (found.faults[0].line, found.faults[0].column) == (4, "n")
+    done = desk.run(draft)
+    assert (done.created, done.filtered, done.refused) == (1, 1, 1)
+    company.work(clock.now_ms())
+    told = sources.totals(sources.ledger(conn, SYSTEM, company.source.id))
+    assert (told.processed, told.filtered, told.refused) == (1, 1, 0)
+    assert told.reconciles
+
+
+def test_a_test_source_takes_no_import(conn: Connection, desk: Desk) -> None:
+    test = sources.create(conn, SYSTEM, "CI", test=True)
+    draft = desk.draft("people", "user id,email", "u1,a@a.co")
+    with pytest.raises(errors.Conflict, match="test source"):
+        importing.set_up(conn, SYSTEM, draft.id, source_id=test.id)
+    path = Path(draft.path)
+    with pytest.raises(errors.Conflict, match="test source"):
+        importing.draft(
+            conn, SYSTEM, path=path, name="f.csv", target="", now_ms=NOW, source_id=test.id
+        )
+    imports.store.change(conn, draft.id, source_id=test.id)
+    with pytest.raises(errors.Conflict, match="test source"):
+        importing.start(conn, SYSTEM, draft.id)
 
 
 def test_a_run_that_was_cut_off_goes_on_after_its_last_chunk(

@@ -21,7 +21,7 @@ _SPOOL_BYTES = 8_000_000
 
 
 class ImportView(msgspec.Struct, frozen=True):
-    """An import: `created`, `matched`, `unchanged` and `refused` count rows of the file.
+    """An import: `created`, `matched`, `unchanged`, `refused`, `filtered` count rows of the file.
 
     `faults` are the first ones; `report` says what a revert took back and kept.
     """
@@ -40,6 +40,7 @@ class ImportView(msgspec.Struct, frozen=True):
     matched: int
     unchanged: int
     refused: int
+    filtered: int
     faults: list[imports.RowFault]
     error: str
     report: list[str]

@@ -147,7 +147,7 @@ def preview_webhook(call: Call, source_id: FromPath[str], data: JSONBody[Trial])
         delivery = webhooks.Delivery("POST", (), {}, headers, body, call.now_ms)
         reading = webhooks.read(config, delivery)
         known = webhooks.store.known(conn, number, sorted(webhooks.asked(reading)))
-    outcomes = webhooks.preview(source, config, delivery, known)
+        outcomes = webhooks.preview(conn, source, config, delivery, known)
     suggestion = webhooks.mapped.suggest(_tree(body))
     return Preview(outcomes, msgspec.to_builtins(suggestion))
 

@@ -154,7 +154,7 @@ def _tell_mapping(one: imports.Import) -> None:
 def _tell_preview(found: importing.Preview) -> None:
     _say(
         f"{found.rows:,} rows: {found.created:,} new, {found.matched:,} known, "
-        f"{found.refused:,} refused"
+        f"{found.refused:,} refused{_filtered(found.filtered)}"
     )
     for fault in found.faults:
         _say(f"  {fault}")
@@ -163,7 +163,7 @@ def _tell_preview(found: importing.Preview) -> None:
 def _tell_result(one: imports.Import) -> None:
     _say(
         f"{one.rows_done:,} rows: {one.created:,} new, {one.matched:,} known, "
-        f"{one.unchanged:,} unchanged, {one.refused:,} refused"
+        f"{one.unchanged:,} unchanged, {one.refused:,} refused{_filtered(one.filtered)}"
     )
     for fault in one.faults:
         _say(f"  {fault}")
@@ -171,6 +171,10 @@ def _tell_result(one: imports.Import) -> None:
         _say(f"  … and {one.refused - len(one.faults):,} more")
     if one.error:
         _say(f"  {one.error}")
+
+
+def _filtered(rows: int) -> str:
+    return f", {rows:,} kept out by the source's rules" if rows else ""
 
 
 def _say(text: str) -> None:

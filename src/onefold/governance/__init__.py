@@ -12,9 +12,10 @@ from onefold.governance.plans import violations
 from onefold.governance.rules import NO_RULES, Rules, trial
 from onefold.governance.store import current, load, revision, secret, take_up
 from onefold.governance.transforms import store as transform_store
+from onefold.governance.trials import foresee
 
 __all__ = [
     "HOME_RULE", "KINDS", "NO_RULES", "SKEW_MS", "Rules", "admit", "admit_at", "current",
-    "expressions", "load", "plan_store", "plans", "revision", "secret", "take_up",
+    "expressions", "foresee", "load", "plan_store", "plans", "revision", "secret", "take_up",
     "transform_store", "transforms", "trial", "trials", "violations",
 ]  # fmt: skip

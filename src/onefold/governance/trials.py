@@ -1,7 +1,7 @@
 """Trying rules before they hold: on what was received lately, or on items at hand. Nothing is kept.
 
 `preview` shows a transformation's effect item by item, `check` what a plan says of items, `infer`
-drafts a plan from what a source sent.
+drafts a plan from what a source sent. `foresee` tries items under the rules that do hold.
 """
 
 import copy
@@ -12,11 +12,13 @@ import msgspec
 
 from onefold import log
 from onefold.governance import plans, rules, store, transforms
-from onefold.governance.admit import admit_at
+from onefold.governance.admit import admit, admit_at
 from onefold.governance.plans import store as plan_store
 from onefold.kernel import errors, facts, limits
 from onefold.kernel.viewer import Viewer
 from onefold.storage import Connection
+
+_NEXT = 2**40  # as a row that is still to come, so that the newest rules hold for it
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -37,6 +39,18 @@ class Tried(msgspec.Struct, frozen=True):
     changes: list[plans.diff.Change] = []
     why: str = ""
     violations: list[plans.Violation] = []
+
+
+def foresee(
+    conn: Connection, source_id: int, category: str, envelope: bytes, items: int, now_ms: int
+) -> list[facts.Admitted]:
+    """What each item of a request would become if the source sent it now.
+
+    By admission itself, under the rules that the source has. `source_id` 0: a source that is
+    still to be made.
+    """
+    row = log.Row(source_id, category, now_ms, items, log.pack(envelope), _NEXT)
+    return list(admit(row, store.load(conn)))
 
 
 def preview(

@@ -23,6 +23,7 @@ from onefold.storage import Connection, jobs
 
 RUN, REVERT = "imports.run", "imports.revert"
 SOURCE_NAME = "File imports"
+_CATEGORY = "product"  # of that source
 _OPEN = ("draft", "waiting", "running")
 _OVER = ("done", "failed", "cancelled")
 
@@ -34,6 +35,7 @@ class Preview(msgspec.Struct):
     created: int = 0
     matched: int = 0
     refused: int = 0
+    filtered: int = 0
     whole: bool = True
     faults: list[imports.RowFault] = []
     examples: list[dict[str, object]] = []
@@ -80,7 +82,7 @@ def draft(
     sample = imports.detect.look(path, name, sheet)
     chosen = _target(target) if target else imports.suggest.target(sample)
     if source_id is not None:
-        sources.get(conn, viewer, source_id)
+        _must_log(sources.get(conn, viewer, source_id))
     return imports.store.create(
         conn, viewer, name=name, target=chosen, source_id=source_id, path=str(path.absolute()),
         form=sample.format, mapping=imports.suggest.mapping(chosen, sample),
@@ -119,7 +121,7 @@ def set_up(
         if faults and chosen == one.target:
             raise errors.Invalid(*faults)
     if source_id is not None:
-        sources.get(conn, viewer, source_id)
+        _must_log(sources.get(conn, viewer, source_id))
     imports.store.change(
         conn, import_id, target=chosen, mapping=mapping or one.mapping,
         source_id=source_id if source_id is not None else one.source_id,
@@ -146,6 +148,7 @@ def preview(
         out.created += part.created
         out.matched += part.matched
         out.refused += part.refused
+        out.filtered += part.filtered
         out.faults += part.faults[: limits.import_faults_max - len(out.faults)]
         out.examples += part.examples[: 5 - len(out.examples)]
     out.whole = next(rows, None) is None
@@ -162,8 +165,9 @@ def _look_at(
     builder = _builder(one, clock.now_ms())
     out = Preview()
     if one.target in imports.FACT_TARGETS:
-        built = _items(builder, chunk, _category(conn, one), clock.now_ms(), 0)
+        built = _items(conn, builder, chunk, _source(conn, one), clock.now_ms())
         out.faults, out.refused = built.faults, len(built.faults)
+        out.filtered = len(built.items) - len(built.facts)
         homes = [fact.home for fact in built.facts]
         there = identity.store.known(conn, homes)
         for fact in built.facts:
@@ -203,8 +207,9 @@ def start(conn: Connection, viewer: Viewer, import_id: int) -> imports.Import:
     if faults:
         raise errors.Invalid(*faults)
     source_id = one.source_id
-    if source_id is None and one.target in imports.FACT_TARGETS:
-        source_id = _own_source(conn)
+    if one.target in imports.FACT_TARGETS:
+        source = _source(conn, one) or sources.create(conn, SYSTEM, SOURCE_NAME, _CATEGORY)
+        source_id = _must_log(source).id
     imports.store.change(conn, import_id, status="waiting", error="", source_id=source_id)
     jobs.defer(conn, RUN, {"import_id": import_id}, lock=f"import:{import_id}")
     return imports.store.get(conn, viewer, import_id)
@@ -232,11 +237,24 @@ def revert(conn: Connection, viewer: Viewer, import_id: int) -> imports.Import:
     return imports.store.get(conn, viewer, import_id)
 
 
-def _own_source(conn: Connection) -> int:
+def _source(conn: Connection, one: imports.Import) -> sources.Source | None:
+    """Whose facts the rows are; None when the imports' own source is still to be made."""
+    if one.source_id is not None:
+        return sources.get(conn, SYSTEM, one.source_id)
     for source in sources.list_all(conn, SYSTEM):
         if source.name == SOURCE_NAME:
-            return source.id
-    return sources.create(conn, SYSTEM, SOURCE_NAME, "product").id
+            return source
+    return None
+
+
+def _must_log(source: sources.Source) -> sources.Source:
+    """The source, unless nothing of it enters the log. Raises `Conflict`."""
+    if source.test:
+        raise errors.Conflict(
+            f"`{source.name}` is a test source: its items are checked and never become facts. "
+            "Choose another source."
+        )
+    return source
 
 
 def _history(conn: Connection, one: imports.Import, *, loading: bool) -> None:
@@ -297,12 +315,13 @@ Step = Callable[[Connection, imports.Import, Sequence[Record]], None]
 
 
 def _facts_step(conn: Connection, one: imports.Import, builder: imports.items.Builder) -> Step:
-    category = _category(conn, one)
+    source = _source(conn, one)
+    category = source.category if source is not None else _CATEGORY
     conn.commit()
 
     def step(conn: Connection, held: imports.Import, chunk: Sequence[Record]) -> None:
         now_ms = clock.now_ms()
-        built = _items(builder, chunk, category, now_ms, log.head(conn))
+        built = _items(conn, builder, chunk, source, now_ms)
         there = identity.store.known(conn, [fact.home for fact in built.facts])
         matched = sum(fact.home in there for fact in built.facts)
         _note(
@@ -382,13 +401,16 @@ class _Built(msgspec.Struct):
 
 
 def _items(
+    conn: Connection,
     builder: imports.items.Builder,
     chunk: Sequence[Record],
-    category: str,
+    source: sources.Source | None,
     now_ms: int,
-    seq: int,
 ) -> _Built:
-    """The chunk's items that will be facts, and a fault for each row that will be none."""
+    """The chunk's items by the source's rules of admission, and a fault for each row that is none.
+
+    An item that a rule filters is kept, so that the ledger has it.
+    """
     built: list[bytes] = []
     rows: list[Record] = []
     out = _Built([], [], [])
@@ -401,9 +423,10 @@ def _items(
             rows.append(record)
     if not built:
         return out
-    body = log.pack(imports.items.envelope(built))
-    row = log.Row(0, category, now_ms, len(built), body, seq)
-    for raw, record, one in zip(built, rows, governance.admit(row), strict=True):
+    source_id, category = (source.id, source.category) if source is not None else (0, _CATEGORY)
+    envelope = imports.items.envelope(built)
+    found = governance.foresee(conn, source_id, category, envelope, len(built), now_ms)
+    for raw, record, one in zip(built, rows, found, strict=True):
         if isinstance(one, facts.Refusal):
             column = builder.column(_FIELDS.get(one.field, one.field))
             value = record.values.get(column, "")
@@ -424,12 +447,6 @@ _FIELDS = {
 
 def _builder(one: imports.Import, at_ms: int) -> imports.items.Builder:
     return imports.items.Builder(one.target, one.mapping, one.api_id, at_ms)
-
-
-def _category(conn: Connection, one: imports.Import) -> str:
-    if one.source_id is None:
-        return "product"
-    return sources.get(conn, SYSTEM, one.source_id).category
 
 
 def _chunks(rows: Iterator[Record], size: int) -> Iterator[list[Record]]:

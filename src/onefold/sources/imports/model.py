@@ -121,6 +121,12 @@ class Import(msgspec.Struct, frozen=True):
         return f"imp_{self.id}"
 
     @property
+    def filtered(self) -> int:
+        """Rows that a rule of the source keeps out."""
+        known = self.created + self.matched + self.unchanged + self.refused
+        return max(0, self.rows_done - known)
+
+    @property
     def percent(self) -> int:
         """How far it is, 0 to 100, as well as the number of rows is known."""
         if self.status in ("done", "reverted"):

@@ -5,13 +5,12 @@ from typing import Any
 
 import msgspec
 
-from onefold import governance, log
+from onefold import governance
 from onefold.kernel import clock, facts
 from onefold.sources.model import Source
 from onefold.sources.webhooks.model import Config, Delivery, Known
 from onefold.sources.webhooks.read import make, read
-
-_NEXT = 2**40  # as a row that is still to come, so that the newest rules hold for it
+from onefold.storage import Connection
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -32,17 +31,24 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def preview(
-    source: Source, config: Config, delivery: Delivery, known: Mapping[str, Known]
+    conn: Connection,
+    source: Source,
+    config: Config,
+    delivery: Delivery,
+    known: Mapping[str, Known],
 ) -> list[Outcome]:
-    """The outcome of each item; none for a ping. The signature is not asked for."""
+    """The outcome of each item under the source's rules of admission; none for a ping.
+
+    The signature is not asked for.
+    """
     reading = read(config, delivery)
     if reading.ping:
         return [Outcome("ping")]
     made = make(config, reading, known, delivery, keep_body=False)
-    row = log.Row(
-        source.id, source.category, delivery.now_ms, made.items, log.pack(made.envelope), _NEXT
+    found = governance.foresee(
+        conn, source.id, source.category, made.envelope, made.items, delivery.now_ms
     )
-    return [_outcome(one) for one in governance.admit(row)]
+    return [_outcome(one) for one in found]
 
 
 def _outcome(one: facts.Admitted) -> Outcome:

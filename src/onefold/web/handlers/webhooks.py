@@ -95,7 +95,7 @@ def _tried(conn: Connection, ask: door.Ask, source: sources.Source) -> list[webh
     delivery = webhooks.Delivery("POST", (), {}, headers, body, ask.now_ms)
     reading = webhooks.read(config, delivery)
     known = webhooks.store.known(conn, source.id, sorted(webhooks.asked(reading)))
-    return webhooks.preview(source, config, delivery, known)
+    return webhooks.preview(conn, source, config, delivery, known)
 
 
 def _headers(text: str) -> dict[str, str]:
