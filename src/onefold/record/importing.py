@@ -13,32 +13,21 @@ from typing import IO
 
 import msgspec
 
-from onefold import crm, governance, identity, log, sources
+from onefold import crm, identity, log, sources
 from onefold.kernel import clock, errors, facts, ids, limits
 from onefold.kernel.viewer import SYSTEM, Viewer
-from onefold.record import import_crm
+from onefold.record import import_crm, import_rows
 from onefold.sources import imports
 from onefold.sources.imports.read import Record
 from onefold.storage import Connection, jobs
 
 RUN, REVERT = "imports.run", "imports.revert"
 SOURCE_NAME = "File imports"
-_CATEGORY = "product"  # of that source
 _OPEN = ("draft", "waiting", "running")
 _OVER = ("done", "failed", "cancelled")
 
 
-class Preview(msgspec.Struct):
-    """What a start would do, by the first rows: `whole` when those are all rows."""
-
-    rows: int = 0
-    created: int = 0
-    matched: int = 0
-    refused: int = 0
-    filtered: int = 0
-    whole: bool = True
-    faults: list[imports.RowFault] = []
-    examples: list[dict[str, object]] = []
+Preview = import_rows.Preview
 
 
 # ── drafts ─────────────────────────────────────────────────────────────────────────────────────
@@ -82,7 +71,7 @@ def draft(
     sample = imports.detect.look(path, name, sheet)
     chosen = _target(target) if target else imports.suggest.target(sample)
     if source_id is not None:
-        _must_log(sources.get(conn, viewer, source_id))
+        import_rows.must_log(sources.get(conn, viewer, source_id))
     return imports.store.create(
         conn, viewer, name=name, target=chosen, source_id=source_id, path=str(path.absolute()),
         form=sample.format, mapping=imports.suggest.mapping(chosen, sample),
@@ -121,7 +110,7 @@ def set_up(
         if faults and chosen == one.target:
             raise errors.Invalid(*faults)
     if source_id is not None:
-        _must_log(sources.get(conn, viewer, source_id))
+        import_rows.must_log(sources.get(conn, viewer, source_id))
     imports.store.change(
         conn, import_id, target=chosen, mapping=mapping or one.mapping,
         source_id=source_id if source_id is not None else one.source_id,
@@ -143,7 +132,9 @@ def preview(
     rows = imports.read.records(Path(one.path), one.format)
     most = limits.import_preview_rows if rows_max is None else rows_max
     for chunk in _chunks(itertools.islice(rows, most), limits.import_chunk_rows):
-        part = _look_at(conn, viewer, one, chunk, known)
+        part = import_rows.look_at(
+            conn, viewer, _builder(one, clock.now_ms()), chunk, _source(conn, one), known
+        )
         out.rows += len(chunk)
         out.created += part.created
         out.matched += part.matched
@@ -152,45 +143,6 @@ def preview(
         out.faults += part.faults[: limits.import_faults_max - len(out.faults)]
         out.examples += part.examples[: 5 - len(out.examples)]
     out.whole = next(rows, None) is None
-    return out
-
-
-def _look_at(
-    conn: Connection,
-    viewer: Viewer,
-    one: imports.Import,
-    chunk: Sequence[Record],
-    known: set[object],
-) -> Preview:
-    builder = _builder(one, clock.now_ms())
-    out = Preview()
-    if one.target in imports.FACT_TARGETS:
-        built = _items(conn, builder, chunk, _source(conn, one), clock.now_ms())
-        out.faults, out.refused = built.faults, len(built.faults)
-        out.filtered = len(built.items) - len(built.facts)
-        homes = [fact.home for fact in built.facts]
-        there = identity.store.known(conn, homes)
-        for fact in built.facts:
-            matched = fact.home in there or fact.home in known
-            known.add(fact.home)
-            out.matched += matched
-            out.created += not matched
-        out.examples = [imports.items.sent_of(raw) for raw in built.items[:5]]
-        return out
-    writer = import_crm.Writer(viewer, builder, one.target)
-    for record in chunk:
-        row = builder.read(record)
-        if isinstance(row, imports.RowFault):
-            out.faults.append(row)
-            out.refused += 1
-            continue
-        values = writer.values(conn, dict(row[0]))
-        name = str(values.get("email") or values.get("key") or values.get("domain") or "").lower()
-        matched = writer.exists(conn, values) or (bool(name) and name in known)
-        known.add(name)
-        out.matched += matched
-        out.created += not matched
-        out.examples.append(values)
     return out
 
 
@@ -208,8 +160,10 @@ def start(conn: Connection, viewer: Viewer, import_id: int) -> imports.Import:
         raise errors.Invalid(*faults)
     source_id = one.source_id
     if one.target in imports.FACT_TARGETS:
-        source = _source(conn, one) or sources.create(conn, SYSTEM, SOURCE_NAME, _CATEGORY)
-        source_id = _must_log(source).id
+        source = _source(conn, one) or sources.create(
+            conn, SYSTEM, SOURCE_NAME, import_rows.CATEGORY
+        )
+        source_id = import_rows.must_log(source).id
     imports.store.change(conn, import_id, status="waiting", error="", source_id=source_id)
     jobs.defer(conn, RUN, {"import_id": import_id}, lock=f"import:{import_id}")
     return imports.store.get(conn, viewer, import_id)
@@ -245,16 +199,6 @@ def _source(conn: Connection, one: imports.Import) -> sources.Source | None:
         if source.name == SOURCE_NAME:
             return source
     return None
-
-
-def _must_log(source: sources.Source) -> sources.Source:
-    """The source, unless nothing of it enters the log. Raises `Conflict`."""
-    if source.test:
-        raise errors.Conflict(
-            f"`{source.name}` is a test source: its items are checked and never become facts. "
-            "Choose another source."
-        )
-    return source
 
 
 def _history(conn: Connection, one: imports.Import, *, loading: bool) -> None:
@@ -316,12 +260,12 @@ Step = Callable[[Connection, imports.Import, Sequence[Record]], None]
 
 def _facts_step(conn: Connection, one: imports.Import, builder: imports.items.Builder) -> Step:
     source = _source(conn, one)
-    category = source.category if source is not None else _CATEGORY
+    category = source.category if source is not None else import_rows.CATEGORY
     conn.commit()
 
     def step(conn: Connection, held: imports.Import, chunk: Sequence[Record]) -> None:
         now_ms = clock.now_ms()
-        built = _items(conn, builder, chunk, source, now_ms)
+        built = import_rows.items(conn, builder, chunk, source, now_ms)
         there = identity.store.known(conn, [fact.home for fact in built.facts])
         matched = sum(fact.home in there for fact in built.facts)
         _note(
@@ -389,60 +333,6 @@ def take_back(running: jobs.Running, import_id: int) -> None:
             conn.commit()
             if one.status != "reverting" or done == 0:
                 return
-
-
-# ── rows to items ──────────────────────────────────────────────────────────────────────────────
-
-
-class _Built(msgspec.Struct):
-    items: list[bytes]
-    facts: list[facts.Fact]
-    faults: list[imports.RowFault]
-
-
-def _items(
-    conn: Connection,
-    builder: imports.items.Builder,
-    chunk: Sequence[Record],
-    source: sources.Source | None,
-    now_ms: int,
-) -> _Built:
-    """The chunk's items by the source's rules of admission, and a fault for each row that is none.
-
-    An item that a rule filters is kept, so that the ledger has it.
-    """
-    built: list[bytes] = []
-    rows: list[Record] = []
-    out = _Built([], [], [])
-    for record in chunk:
-        made = builder.item(record)
-        if isinstance(made, imports.RowFault):
-            out.faults.append(made)
-        else:
-            built.append(made)
-            rows.append(record)
-    if not built:
-        return out
-    source_id, category = (source.id, source.category) if source is not None else (0, _CATEGORY)
-    envelope = imports.items.envelope(built)
-    found = governance.foresee(conn, source_id, category, envelope, len(built), now_ms)
-    for raw, record, one in zip(built, rows, found, strict=True):
-        if isinstance(one, facts.Refusal):
-            column = builder.column(_FIELDS.get(one.field, one.field))
-            value = record.values.get(column, "")
-            out.faults.append(builder.fault(record, column, value, one.problem, one.remedy))
-            continue
-        out.items.append(raw)
-        if isinstance(one, facts.Fact):
-            out.facts.append(one)
-    out.faults.sort(key=lambda fault: fault.line)
-    return out
-
-
-_FIELDS = {
-    "userId": "user_id", "groupId": "account_id", "anonymousId": "anonymous_id", "event": "event",
-    "traits.email": "email",
-}  # fmt: skip
 
 
 def _builder(one: imports.Import, at_ms: int) -> imports.items.Builder:

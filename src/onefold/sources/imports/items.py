@@ -142,7 +142,7 @@ class Builder:
                 return self.fault(
                     record, column, "", f"has no value for {shown}.", "Fill it in, or drop the row."
                 )
-        item: dict[str, Any] = {"messageId": f"{self.prefix}:{record.number}"}
+        item: dict[str, Any] = {"messageId": f"{self.prefix}:{record.id or record.number}"}
         for field, name in (("user_id", "userId"), ("anonymous_id", "anonymousId")):
             if field in fields:
                 item[name] = fields[field]

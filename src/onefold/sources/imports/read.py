@@ -19,12 +19,16 @@ csv.field_size_limit(limits.import_value_chars_max)
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A row: `number` from 1, `line` in the file. `fault` is set when it could not be read."""
+    """A row: `number` from 1, `line` in the file. `fault` is set when it could not be read.
+
+    `id` names it where the number does not: of a table, the same row has another one each time.
+    """
 
     number: int
     line: int
     values: dict[str, Any]
     fault: RowFault | None = None
+    id: str = ""
 
 
 def records(path: Path, form: Format) -> Iterator[Record]:
