@@ -326,6 +326,8 @@ class Settler:
                 holder = self.cache.holder(key, fragment)
                 if holder is not None:
                     holder.person = person
+        for person_id in outcome.contested:
+            self.cache.person(person_id).contested = True
         for key in outcome.generic:
             node = self.cache.node(key)
             if node is not None:

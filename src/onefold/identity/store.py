@@ -69,6 +69,28 @@ SELECT a, b, last_day, suppressed FROM link WHERE a = ANY(%s)
 UNION
 SELECT a, b, last_day, suppressed FROM link WHERE b = ANY(%s)
 """
+GROUPS_AROUND = """
+SELECT i.id, i.namespace, i.value, i.generic, f.id, f.chapter_ms, f.owner_id, f.person_id
+FROM identifier i JOIN fragment f ON f.identifier_id = i.id
+WHERE i.id IN (
+  SELECT unnest(%(ids)b::bigint[])
+  UNION SELECT g.identifier_id FROM fragment s JOIN fragment g ON g.person_id = s.person_id
+    WHERE s.identifier_id = ANY(%(ids)b) AND s.person_id <> 0 AND g.person_id <> 0
+  UNION SELECT identifier_id FROM fragment WHERE person_id = ANY(%(people)b) AND person_id <> 0
+)
+ORDER BY i.id, f.chapter_ms
+"""
+FAR_ENDS = """
+SELECT i.id, i.namespace, i.value, i.generic, f.id, f.chapter_ms, f.owner_id, f.person_id
+FROM identifier i JOIN fragment f ON f.identifier_id = i.id
+WHERE i.id IN (SELECT b FROM link WHERE a = ANY(%s) UNION SELECT a FROM link WHERE b = ANY(%s))
+ORDER BY i.id, f.chapter_ms
+"""
+MEMBERS = """
+SELECT DISTINCT f.person_id, i.namespace, i.value
+FROM fragment f JOIN identifier i ON i.id = f.identifier_id
+WHERE f.person_id = ANY(%s) AND f.person_id <> 0
+"""
 NODES = """
 SELECT i.id, i.namespace, i.value, i.generic, f.id, f.chapter_ms, f.owner_id, f.person_id
 FROM identifier i JOIN fragment f ON f.identifier_id = i.id
@@ -281,6 +303,26 @@ def neighbours(conn: Connection, ids: Collection[int]) -> Rows:
     """(a, b, last_day, suppressed) of every link of the identifiers."""
     wanted = list(ids)
     return conn.execute(NEIGHBOURS, (wanted, wanted), prepare=False, binary=True).fetchall()
+
+
+def surroundings(conn: Connection, ids: Collection[int]) -> tuple[Rows, Rows]:
+    """(a, b, last_day, suppressed) of every link of the identifiers, and nodes of both ends."""
+    wanted = list(ids)
+    with conn.pipeline():
+        links = conn.execute(NEIGHBOURS, (wanted, wanted), prepare=False, binary=True)
+        ends = conn.execute(FAR_ENDS, (wanted, wanted), prepare=False, binary=True)
+    return links.fetchall(), ends.fetchall()
+
+
+def groups_around(conn: Connection, ids: Collection[int], people: Collection[int]) -> Rows:
+    """Nodes of the identifiers, and of everything that is in these people or in theirs."""
+    params = {"ids": list(ids), "people": list(people)}
+    return conn.execute(GROUPS_AROUND, params, prepare=False, binary=True).fetchall()
+
+
+def members(conn: Connection, people: Collection[int]) -> Rows:
+    """(person, namespace, value) of all that is in these people."""
+    return conn.execute(MEMBERS, (list(people),), prepare=False, binary=True).fetchall()
 
 
 def nodes(conn: Connection, ids: Collection[int]) -> Rows:
