@@ -40,6 +40,13 @@ SELECT EXISTS (
 
 logger = structlog.get_logger("onefold.jobs")
 
+
+def _lake(running: jobs.Running) -> None:
+    from onefold.record import history  # PyIceberg takes a second to import: not at the start
+
+    history.work(running)
+
+
 # Every task by the name that `storage.jobs.defer` uses.
 TASKS: dict[str, jobs.Task] = {
     importing.RUN: importing.run,
@@ -48,6 +55,7 @@ TASKS: dict[str, jobs.Task] = {
 }
 PERIODIC: tuple[jobs.Periodic, ...] = (
     jobs.Periodic("* * * * *", connectors.run.DUE, connectors.run.due),
+    jobs.Periodic("* * * * *", "lake.work", _lake),
 )
 
 

@@ -29,6 +29,7 @@ users = cyclopts.App(name="users", help="Log-ins for the pages.")
 app.command(keys)
 app.command(sources)
 app.command(users)
+app.command("onefold.cli.lake:app", name="lake")  # DuckDB and PyIceberg only when asked for
 
 
 def _say(text: str) -> None:

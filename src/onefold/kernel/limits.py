@@ -253,6 +253,20 @@ import_preview_rows = 10_000  # rows that a preview reads
 import_faults_max = 100  # faults that are told; the rest is counted
 import_shown_chars_max = 80  # of a value in a fault
 
+# the lake
+lake_commit_rows_max = 200_000  # facts of one commit
+lake_commit_bytes_max = 64_000_000  # of log rows behind one commit, unpacked or not
+lake_row_group_rows = 64_000
+lake_file_bytes_min = 64_000_000  # smaller files of a day are written together
+lake_small_files_max = 8  # of one day; more are written together
+lake_snapshots_kept_h = 6  # a reader may go on with a file list for that long
+lake_unreferenced_kept_h = 2  # files that nothing refers to may be of a commit under way
+lake_extract_every_s = 900  # people, identifiers, accounts and memberships are written anew
+lake_keep_every_s = 3_600  # files written together, snapshots expired
+lake_undone_max = 1_000_000  # facts taken back that one rewrite looks for
+lake_query_memory_mb = 1_000
+lake_tail_rows_max = 2_000_000  # facts that one query reads from the log beside the files
+
 # connectors: programs of others, run as processes
 connectors_max = 200
 connector_line_bytes_max = 8_000_000  # of a connector's stdout; a longer one is refused and counted

@@ -23,6 +23,13 @@ class Settings(msgspec.Struct, frozen=True):
     public_url: str = ""
     destinations_private: bool = True
     collect_items_per_s: int = 0
+    lake: str = ""
+
+    def lake_location(self) -> str:
+        """Where the lake's files go, as a location with its scheme."""
+        if "://" in self.lake:
+            return self.lake.rstrip("/")
+        return (Path(self.lake) if self.lake else self.data / "lake").absolute().as_uri()
 
 
 DESCRIPTIONS = {
@@ -35,6 +42,7 @@ DESCRIPTIONS = {
     "public_url": "The address customers' browsers reach us by, for SDK settings and links.",
     "destinations_private": "Whether webhook destinations may be on private or loopback addresses.",
     "collect_items_per_s": "Items a second that one source may send; more is answered 429. 0: any.",
+    "lake": "Where history goes: a folder or `s3://bucket/prefix`. Default: `lake` in `data`.",
 }
 
 

@@ -26,6 +26,7 @@ SKIP = """
 UPDATE dedupe SET skipped = skipped || %s
 WHERE seq = (SELECT min(seq) FROM dedupe WHERE seq >= %s)
 """
+UNDO = "INSERT INTO fact_undone (pos) SELECT unnest(%b::bigint[]) ON CONFLICT DO NOTHING"
 SKIPPED = """
 SELECT skipped FROM dedupe WHERE skipped <> ''::bytea AND seq >= %s
 AND seq <= coalesce((SELECT min(seq) FROM dedupe WHERE seq >= %s), 9223372036854775807)
@@ -150,6 +151,7 @@ def skip(conn: Connection, seq: int, positions: Sequence[int]) -> None:
     """Facts of a log row that are facts no more: whoever reads the log again leaves them out."""
     packed = b"".join(pos.to_bytes(8, "big") for pos in positions)
     conn.execute(SKIP, (packed, seq), binary=True)
+    conn.execute(UNDO, (list(positions),), binary=True)
 
 
 def skipped(conn: Connection, first_seq: int, last_seq: int) -> set[int]:
