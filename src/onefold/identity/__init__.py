@@ -24,7 +24,6 @@ from onefold.identity.store import (
     follow,
     fragments_of,
     identifiers_of,
-    ids_of,
     links_of,
     merged_ids,
     people_of,
@@ -36,6 +35,6 @@ from onefold.identity.store import (
 __all__ = [
     "RULES", "Decision", "IdentifierRow", "Link", "LinkRow", "Namespace", "Node", "Partition",
     "Resolved", "Resolver", "Rules", "account_fragments_of", "chapters_of", "contacts_of",
-    "decisions", "follow", "fragments_of", "identifiers_of", "ids_of", "links_of", "merged_ids",
-    "partition", "people_of", "person_of", "values_of", "who_of",
+    "decisions", "follow", "fragments_of", "identifiers_of", "links_of", "merged_ids", "partition",
+    "people_of", "person_of", "values_of", "who_of",
 ]  # fmt: skip

@@ -16,7 +16,8 @@ import pyarrow as pa
 import structlog
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 
-from onefold import governance, identity, lake, log, storage
+from onefold import governance, lake, log, storage
+from onefold.identity import store as identity_store
 from onefold.kernel import clock, facts, limits
 from onefold.kernel.settings import Settings
 from onefold.kernel.viewer import Viewer
@@ -126,7 +127,7 @@ def _rows(conn: Connection, found: Sequence[log.Row], rules: governance.Rules) -
         for fact in governance.admit(row, rules)
         if isinstance(fact, facts.Fact) and fact.pos not in skipped
     ]
-    ids = identity.ids_of(conn, {f.home for f in admitted})
+    ids = identity_store.ids_of(conn, {f.home for f in admitted})
     return lake.rows.of_facts(admitted, ids)
 
 
