@@ -85,6 +85,30 @@ def test_a_merge_call_names_two_identifiers_of_one_person() -> None:
     assert [str(i) for i in fact.identifiers] == ["user_id:u9", "email:ann@acme.co"]
 
 
+def test_of_two_user_ids_in_a_merge_call_the_second_is_a_former_one() -> None:
+    ids = [{"type": "user_id", "value": "u1"}, {"type": "user_id", "value": "u2"}]
+    found = ["user_id:u1", "former_id:u2"]
+    for item in ({"type": "merge"}, {"type": "merge", "userId": "u1"}):
+        assert [str(i) for i in one({**item, "mergeProperties": ids}).identifiers] == found
+
+
+def test_the_former_id_of_an_alias_call_is_a_devices_or_a_users() -> None:
+    def found(**item: str) -> list[str]:
+        return [str(i) for i in one({"type": "alias", **item}).identifiers]
+
+    assert found(userId="u2", previousId="u1") == ["user_id:u2", "anonymous_id:u1", "former_id:u1"]
+    assert found(userId="u2", previousId="d", anonymousId="d") == ["user_id:u2", "anonymous_id:d"]
+    assert found(userId="u2", previousId="u2") == ["user_id:u2", "anonymous_id:u2"]
+    assert found(anonymousId="e", previousId="d") == ["anonymous_id:e", "anonymous_id:d"]
+    assert found(userId="null", anonymousId="e", previousId="d") == [
+        "anonymous_id:e", "anonymous_id:d",
+    ]  # fmt: skip
+
+
+def test_what_only_alias_calls_say_is_no_external_id() -> None:
+    assert external.namespace("former_id") is None
+
+
 @pytest.mark.parametrize("given", [None, [], 5, [{"type": "email", "value": "a@b.co"}], [1, 2]])
 def test_a_merge_call_that_names_fewer_is_refused(given: Any) -> None:
     item = {"type": "merge", "userId": "u1", "mergeProperties": given}

@@ -75,6 +75,10 @@ class Truth:
         return identity.Decision(a, b, said.same, said.at_ms) if a != b else None
 
     def _links(self) -> Iterator[identity.Link]:
+        for key in self.keys:
+            twin = Identifier("user_id", key.value)
+            if key.namespace == "former_id" and twin in self.id_of:
+                yield identity.Link(self.refs[key, 0], self.refs[twin, 0], 0)
         for f in self.facts:
             day = f.at_ms // 86_400_000
             people = [i for i in f.identifiers if i.namespace in PEOPLE]
@@ -83,6 +87,9 @@ class Truth:
             pairs = [(a, b) for n, a in enumerate(people) for b in people[n + 1 :]]
             if len(people) > 4:
                 pairs = [(people[0], b) for b in people[1:]]
+            if users:
+                pairs += [(users[0], i) for i in f.identifiers if i.namespace == "former_id"]
+                pairs = [(a, b) for a, b in pairs if a.value != b.value]
             for a, b in pairs:
                 yield identity.Link(self.refs[a, 0], self.refs[b, 0], day)
             devices = devices_of(f)
@@ -147,7 +154,9 @@ class Worker:
                 self._refold(device)
             self._save()
         after = self.live()
-        decided = decisions.listed(self.conn, SYSTEM)
+        decided = decisions.listed(self.conn, SYSTEM) or any(
+            i.namespace == "former_id" for f in self.facts for i in f.identifiers
+        )
         for key, spot in self._users(before).items() if not decided else ():
             assert self._users(after)[key] == spot, "a user_id's person id never changes"
         assert _changed(before, after) == resolved.regrouped

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterable
-from itertools import count
+from itertools import count, permutations
 from typing import cast
 
 import msgspec
@@ -75,6 +75,67 @@ def test_an_address_seen_only_in_traits_is_an_identifier_of_its_own(
     assert len({r.fragment_id for r in rows}) == 3
     assert resolved.seen == [tuple(r.id for r in rows[1:])]
     assert worker.person("email:Ann@Acme.co ") == resolved.people[0]
+
+
+# ── former ids ─────────────────────────────────────────────────────────────────────────────────
+
+ALIAS = ("user_id:new", "anonymous_id:old", "former_id:old")
+
+
+def test_an_alias_joins_a_former_user_or_device_whatever_came_first(
+    conn: storage.Connection,
+) -> None:
+    told = [
+        ("user_id:old", "email:o@x.co"), ("anonymous_id:old",), ALIAS,
+        ("user_id:new", "email:n@x.co"),
+    ]  # fmt: skip
+    for order in permutations(range(len(told))):
+        for batches in ([*order],), [[n] for n in order]:
+            with conn.transaction(force_rollback=True):
+                worker = Worker(conn)
+                for batch in batches:
+                    worker.feed([fact(n + 1, 1_000 * (n + 1), *told[n]) for n in batch])
+                worker.check()
+                assert worker.person("user_id:old") == worker.person("user_id:new")
+                assert worker.person("anonymous_id:old") == worker.person("user_id:new")
+
+
+def test_a_former_id_that_nobody_was_known_by_is_of_no_user(worker: Worker, feed: Feed) -> None:
+    feed(1000, *ALIAS)
+    assert identity.person_of(worker.conn, SYSTEM, "user_id", "old") is None
+
+
+def test_a_former_id_that_two_users_claim_is_neithers(worker: Worker, feed: Feed) -> None:
+    feed(1000, "user_id:old")
+    feed(2000, *ALIAS)
+    feed(3000, "user_id:other", "former_id:old")
+    worker.check()
+    people = {worker.person(f"user_id:{name}") for name in ("old", "new", "other")}
+    assert len(people) == 3
+    assert set(links(worker, "former_id:old").values()) == {"generic"}
+
+
+def test_an_alias_lets_no_third_user_in_and_yields_to_a_human(worker: Worker, feed: Feed) -> None:
+    feed(1000, "user_id:old", "email:o@x.co")
+    feed(2000, *ALIAS)
+    feed(3000, "user_id:third", "email:o@x.co")
+    worker.check()
+    assert worker.person("user_id:third") != worker.person("user_id:new")
+    decision = worker.decide("not_same", "user_id:old", "user_id:new")
+    worker.check()
+    assert worker.person("user_id:old") != worker.person("user_id:new")
+    worker.undo(decision)
+    assert worker.person("user_id:old") == worker.person("user_id:new")
+
+
+def test_alias_calls_join_only_so_many_users(worker: Worker, feed: Feed) -> None:
+    most = limits.former_ids_max
+    for n in range(most + 2):
+        feed(1000 + n, f"user_id:u{n}")
+        feed(1000 + n, "user_id:me", f"former_id:u{n}")
+    worker.check()
+    me = worker.person("user_id:me")
+    assert sum(worker.person(f"user_id:u{n}") == me for n in range(most + 2)) == most - 1
 
 
 # ── shared devices ─────────────────────────────────────────────────────────────────────────────

@@ -31,13 +31,16 @@ def _histories(draw: st.DrawFn) -> list[tuple[int, list[str]]]:
 
     for _ in range(draw(st.integers(1, 25))):
         at = draw(st.integers(0, 3)) * DAY + draw(st.integers(1, 6)) * 1000
-        kind = draw(st.sampled_from(["visit", "log-in", "devices", "people", "anything"]))
+        kind = draw(st.sampled_from(["visit", "log-in", "devices", "people", "alias", "anything"]))
         if kind == "visit":
             texts = some(devices, 1, 1)
         elif kind == "log-in":
             texts = some([*users, emails[0]], 1, 1) + some(devices, 1, 1)
         elif kind == "devices":
             texts = some(devices, 2, 2)
+        elif kind == "alias":
+            texts = some(users, 1, 1) + some(["former_id:a", "former_id:b", "former_id:z"], 1, 1)
+            texts += some(devices, 1)
         elif kind == "people":
             texts = some(users, 1) + some(emails, 1, 1)
         else:

@@ -166,12 +166,14 @@ def _differ(a: Any, b: Any, path: str = "") -> list[str]:
     return [] if a == b else [f"{path}: {a} != {b}"]
 
 
-def _live(rng: random.Random, n: int, at_ms: int) -> Iterator[dict[str, Any]]:
+def _live(
+    rng: random.Random, n: int, at_ms: int, *, aliases: bool = False
+) -> Iterator[dict[str, Any]]:
     """Events of a product, of a small world in which everything overlaps."""
     for _ in range(n):
         user, device = f"u{rng.randrange(5)}", f"d{rng.randrange(4)}"
         stamp = {"timestamp": clock.iso(at_ms - rng.randrange(40) * HOUR)}
-        kind = rng.randrange(5)
+        kind = rng.randrange(6 if aliases else 5)
         if kind == 0:
             yield {**identify(user, email=f"e{rng.randrange(5)}@x.co", plan=rng.choice("ab")),
                    **stamp}  # fmt: skip
@@ -179,6 +181,9 @@ def _live(rng: random.Random, n: int, at_ms: int) -> Iterator[dict[str, Any]]:
             yield {**track(user, "Seen", anonymousId=device), **stamp}
         elif kind == 2:
             yield {"type": "track", "event": "Seen", "anonymousId": device, **stamp}
+        elif kind == 5:
+            former = f"u{rng.randrange(8)}"
+            yield {"type": "alias", "userId": user, "previousId": former, **stamp}
         elif kind == 3:
             yield {
                 **group(user, f"acc{rng.randrange(3)}", plan=rng.choice("ab"), name="A"),
@@ -225,7 +230,7 @@ def test_after_import_and_revert_all_is_as_before(
     monkeypatch.setattr(limits, "import_chunk_rows", rows)
     ids = rows > 5  # a person id that a later chunk frees is not given back
     rng = random.Random(seed)
-    world.bench.send(*_live(rng, 12, NOW))
+    world.bench.send(*_live(rng, 12, NOW, aliases=True))
     world.settle()
     before = world.picture(ids=ids)
     import_id = world.load(target, _file(rng, target, NOW))

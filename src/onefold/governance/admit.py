@@ -257,9 +257,7 @@ def _identifiers(
     if item.anonymousId is not None:
         _add(out, "anonymous_id", item.anonymousId, "anonymousId")
     if item.type == "alias":
-        if item.previousId is None:
-            raise _fault("previousId", "is missing.", "An alias call needs the former id.")
-        _add(out, "anonymous_id", item.previousId, "previousId")
+        _former(out, item)
     return tuple(sorted(out, key=_strength)) if outside or item.mergeProperties else tuple(out)
 
 
@@ -268,12 +266,34 @@ def _strength(identifier: facts.Identifier) -> int:
     return _ORDER.get(identifier.namespace, _ORDER[""])
 
 
+def _former(out: list[facts.Identifier], item: items.Item) -> None:
+    """What an alias call calls the former id: a device's, or a user's, whichever it is known as."""
+    former = item.previousId
+    if former is None:
+        raise _fault("previousId", "is missing.", "An alias call needs the former id.")
+    _add(out, "anonymous_id", former, "previousId")
+    user = next((i.value for i in out if i.namespace == "user_id"), None)
+    if user is not None and former.strip() not in (user, item.anonymousId):
+        _add(out, identifiers.FORMER, former, "previousId")
+
+
 def _merged(out: list[facts.Identifier], given: list[Any] | None) -> None:
-    """What a merge call says is one person. RudderStack's call names exactly two."""
-    before = len(out)
+    """What a merge call says is one person. RudderStack's call names exactly two.
+
+    Of two user ids the second is taken for a former one: one event names one user.
+    """
+    named: set[tuple[str, str]] = set()
+    user = next((i.value for i in out if i.namespace == "user_id"), None)
     for namespace, value in external.of(given or (), "value"):
+        identifier = _identifier(namespace, value)
+        if identifier is None:
+            continue
+        named.add(identifier)
+        if namespace == "user_id":
+            user = identifier.value if user is None else user
+            namespace = namespace if identifier.value == user else identifiers.FORMER
         _add(out, namespace, value, "mergeProperties")
-    if len(out) - before < 2:
+    if len(named) < 2:
         raise _fault(
             "mergeProperties",
             "does not name two identifiers of people.",

@@ -8,6 +8,7 @@ A type becomes a namespace when it can only name a person. These never do:
 | type                          | why                                                       |
 | ----------------------------- | --------------------------------------------------------- |
 | `contact`                     | our own CRM's, believed from it alone                     |
+| `former_id`                   | what alias and merge calls say                            |
 | of a company                  | it would join everyone who works there                    |
 | of a device or a browser      | it would join everyone who uses it; `anonymous_id` is     |
 |                               | the one device namespace, and knows about shared devices  |
@@ -24,7 +25,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
 _OWN = {"userid": "user_id", "anonymousid": "anonymous_id", "e_mail": "email", "id": "user_id"}
 _NOT_PEOPLE = frozenset(
     (
-        "contact", "account", "account_id", "group", "group_id", "company", "company_id",
+        "contact", "former_id", "account", "account_id", "group", "group_id", "company", "company_id",
         "organization", "organization_id", "organisation_id", "workspace_id", "tenant_id",
         "domain", "ip", "ip_address", "session_id", "device", "device_id", "device_token",
         "push_token", "idfa", "idfv", "gaid", "aaid", "advertising_id", "ga_client_id",

@@ -2,13 +2,17 @@
 
 Links are taken strongest first, and each joins the groups of its ends unless that would break a
 limit, a human's "not the same", or the size cap; such a link is suppressed, with the reason.
-Strength: a human's decision, the latest first; then person to person, person to device, device to
-device; then the newest day; then the sum of the namespaces' priorities; then the key. Nothing
-depends on the order of the input. A group is checked as a whole, so limits hold however long the
+Strength: a human's decision, the latest first; then what alias calls say; then person to person,
+person to device, device to device; then the newest day; then the sum of the namespaces' priorities;
+then the key. Nothing depends on the order of the input. A group is checked as a whole, so limits hold however long the
 chain of links.
 
 A human's "the same" outranks the limits: a group that humans made of n people, each with a user id
 of its own, may hold n times what one person can. It yields to "not the same" and the cap.
+
+A former id (of an alias call) is linked to the user id that succeeds it, and to the user id that it
+is. The latter link outranks the limit of one user id, for up to `former_ids_max` of them, and the
+group counts like one that humans made. A former id with two successors says nothing: it is generic.
 
 A node that is linked to more than `neighbours_max` values of one limited namespace (an address like
 support@) says nothing about who somebody is: it is generic, and none of its links counts, unless a
@@ -20,8 +24,11 @@ from collections.abc import Iterable, Iterator
 
 from onefold.identity import model
 from onefold.identity.rules import GENERIC, Rules
+from onefold.kernel import limits
+from onefold.kernel.identifiers import FORMER
 
-_TIERS = {("person", "person"): 1, ("device", "person"): 2, ("device", "device"): 3}
+_DECIDED, _SUCCEEDS, _IS = 0, 1, 2  # the latter two: links of a former id
+_TIERS = {("person", "person"): 3, ("device", "person"): 4, ("device", "device"): 5}
 _Key = tuple[str, str, int]
 
 
@@ -59,6 +66,7 @@ def partition(
         elif a is b:
             continue
         else:
+            decided = decided or (_is_former(by_ref, pair) and _may_be_former(a, b))
             reason = _forbids(a, b, rules, decided=decided)
         if reason is None:
             _join(groups, a, b, rules)
@@ -71,12 +79,16 @@ def _generic(
     by_ref: dict[int, model.Node], days: Iterable[tuple[int, int]], rules: Rules
 ) -> set[int]:
     counts: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for a, b in days:
-        for one, other in ((a, b), (b, a)):
+    successors: dict[int, int] = defaultdict(int)
+    for pair in days:
+        for one, other in (pair, pair[::-1]):
             namespace = by_ref[other].identifier.namespace
             if rules.of(namespace).limit is not None:
                 counts[one][namespace] += 1
-    crowd = {r for r, n in counts.items() if max(n.values()) > rules.neighbours_max}
+            if by_ref[one].identifier.namespace == FORMER and not _is_former(by_ref, pair):
+                successors[one] += 1
+    claimed = {ref for ref, n in successors.items() if n > 1}
+    crowd = claimed | {r for r, n in counts.items() if max(n.values()) > rules.neighbours_max}
     return crowd | {ref for ref, node in by_ref.items() if node.generic}
 
 
@@ -119,10 +131,26 @@ def _strongest_first(
         one, other = rules.of(a.identifier.namespace), rules.of(b.identifier.namespace)
         kinds = (one.kind, other.kind) if one.kind < other.kind else (other.kind, one.kind)
         first, second = sorted((_key(a), _key(b)))
-        tier, newest = (0, same[pair]) if pair in same else (_TIERS[kinds], days[pair])
+        if pair in same:
+            tier, newest = _DECIDED, same[pair]
+        elif FORMER in (a.identifier.namespace, b.identifier.namespace):
+            tier, newest = _IS if _is_former(by_ref, pair) else _SUCCEEDS, days[pair]
+        else:
+            tier, newest = _TIERS[kinds], days[pair]
         return tier, -newest, one.priority + other.priority, first, second
 
     return sorted(days.keys() | same.keys(), key=strength)
+
+
+def _is_former(by_ref: dict[int, model.Node], pair: tuple[int, int]) -> bool:
+    """Whether a link is between a former id and the user id that it is."""
+    a, b = by_ref[pair[0]].identifier, by_ref[pair[1]].identifier
+    return a.value == b.value and {a.namespace, b.namespace} == {FORMER, "user_id"}
+
+
+def _may_be_former(a: _Group, b: _Group) -> bool:
+    users = a.counts.get("user_id", 0) + b.counts.get("user_id", 0)
+    return users <= limits.former_ids_max
 
 
 def _forbids(a: _Group, b: _Group, rules: Rules, *, decided: bool) -> str | None:
@@ -148,7 +176,7 @@ def _beyond(a: _Group, b: _Group, rules: Rules) -> Iterator[str]:
 def _join(groups: dict[int, _Group], a: _Group, b: _Group, rules: Rules) -> None:
     people = max(a.people, b.people)
     if any(rules.of(namespace).limit == 1 for namespace in _beyond(a, b, rules)):
-        people = a.people + b.people  # only a human's word gets here
+        people = a.people + b.people  # only a human's word, or an alias call, gets here
     if len(a.refs) < len(b.refs):
         a, b = b, a
     a.people = people

@@ -17,6 +17,7 @@ from onefold.identity.model import Resolved
 from onefold.identity.rules import RULES
 from onefold.kernel import clock, identifiers, limits
 from onefold.kernel.facts import Fact, Identifier
+from onefold.kernel.identifiers import FORMER
 from onefold.storage import Connection
 
 PointsOf = Callable[[Connection, int], Iterable[tuple[int, int]]]
@@ -44,6 +45,7 @@ class Resolver:
         self._book: decisions.Book | None = None
         self._batch = 0
         self._asked = 0, Identifier("", "")
+        self._formers = store.any_of(conn, FORMER)
 
     def forget(self) -> None:
         """After a failed transaction: memory may hold what the tables do not."""
@@ -218,8 +220,12 @@ class Resolver:
         keys = dict.fromkeys(key for fact in missing.values() for key in _identifiers(fact))
         ids = self._given(conn)
         known_upto = ids.identifier
-        for key in self._cache.load(conn, list(keys)):
+        made = self._cache.load(conn, list(keys))
+        for key in made:
             self._make(conn, key, work)
+        self._formers = self._formers or any(key.namespace == FORMER for key in made)
+        if self._formers:
+            self._tie_formers(conn, missing.values(), made, work)
         plans = []
         pairs: dict[tuple[int, int], None] = {}
         for key, fact in missing.items():
@@ -242,16 +248,45 @@ class Resolver:
             entry.day = min((tie.day for tie in ties), default=cache.ALWAYS)
             self._cache.entries[key] = entry
 
+    def _tie_formers(
+        self,
+        conn: Connection,
+        facts: Collection[Fact],
+        made: Sequence[Identifier],
+        work: settle.Work,
+    ) -> None:
+        """Link each former id with the user id that it is, as soon as there are both.
+
+        The link has no day: it is as old as what it says, whichever of the two came first.
+        """
+        twins = {"user_id": FORMER, FORMER: "user_id"}
+        wanted = {
+            key: Identifier(twins[key.namespace], key.value)
+            for key in made
+            if key.namespace in twins
+        }
+        self._cache.load(conn, list(wanted.values()))
+        for key, twin in wanted.items():
+            a, b = self._cache.node(key), self._cache.node(twin)
+            if not isinstance(a, Known) or not isinstance(b, Known):
+                continue
+            if self._cache.tie(_pair(a, b)) is None:
+                tie = self._cache.add_tie(_pair(a, b))
+                tie.day = 0
+                fact = next(f for f in facts if key in f.identifiers)
+                work.ties.append(settle.Fresh(tie, a, b, fact.pos, fact.source_id))
+
     def _plan(self, fact: Fact) -> tuple[Entry, list[tuple[Node, Node]]]:
         """A fact's entry without its links, and the pairs that it links.
 
         Of two values of a namespace of which one person has only one, the first links and the other
-        does not. A device is linked to who logs in there; devices to one another without a log-in.
+        does not. A former id is linked to who it was of, and to nothing else. A device is linked to who logs in there; devices to one another without a log-in.
         """
         nodes = self._nodes(fact)
         home = nodes[0]
         entry = Entry(home, tuple(n.id for n in nodes[1:]))
         people: list[Known] = []
+        formers: list[Known] = []
         devices: list[Device] = []
         single: set[str] = set()
         for node in sorted(nodes, key=lambda n: n.rule.priority):
@@ -260,6 +295,8 @@ class Resolver:
                 continue
             if isinstance(node, Device):
                 devices.append(node)
+            elif namespace == FORMER:
+                formers.append(node)
             elif namespace not in single:
                 people.append(node)
                 if node.rule.limit == 1:
@@ -270,7 +307,10 @@ class Resolver:
             entry.who_id = people[0].id
             entry.devices = tuple(devices)
             pairs += [(people[0], device) for device in devices]
-            entry.weighs = tuple(people) if len(people) > 1 else ()
+            formers = [f for f in formers if f.key.value != people[0].key.value]
+            pairs += [(people[0], former) for former in formers]
+            weighs = [*people, *formers]
+            entry.weighs = tuple(weighs) if len(weighs) > 1 else ()
         else:
             pairs += _pairs(devices)
             entry.weighs = tuple(devices) if len(devices) > 1 else ()

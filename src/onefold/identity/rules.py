@@ -16,6 +16,7 @@ from typing import Literal
 import msgspec
 
 from onefold.kernel import limits
+from onefold.kernel.identifiers import FORMER
 
 Kind = Literal["person", "device", "account"]
 
@@ -47,6 +48,7 @@ RULES = Rules(
             "user_id": Namespace("person", 1, limit=1),
             "contact": Namespace("person", 2, limit=5),
             "email": Namespace("person", 3, limit=5),
+            FORMER: Namespace("person", 8),
             "anonymous_id": Namespace("device", 9),
             "account_id": Namespace("account", 10),
         }

@@ -57,6 +57,7 @@ WHERE f.person_id = ANY(%s)
 ORDER BY f.id
 """
 IDENTIFIERS = "SELECT id, namespace, value FROM identifier WHERE id = ANY(%s)"
+ANY_OF = "SELECT EXISTS (SELECT FROM identifier WHERE namespace = %s)"
 IDS_OF = """
 SELECT i.namespace, i.value, i.id FROM unnest(%b::text[], %b::text[]) AS k (namespace, value)
 CROSS JOIN LATERAL (
@@ -290,6 +291,12 @@ def identifiers(conn: Connection, ids: Collection[int]) -> dict[int, Identifier]
     """Identifiers by id."""
     rows = conn.execute(IDENTIFIERS, (list(ids),), prepare=False)
     return {i: Identifier(namespace, value) for i, namespace, value in rows}
+
+
+def any_of(conn: Connection, namespace: str) -> bool:
+    """Whether any identifier of a namespace is known."""
+    row = conn.execute(ANY_OF, (namespace,)).fetchone()
+    return bool(row and row[0])
 
 
 def ids_of(conn: Connection, keys: Collection[Identifier]) -> dict[Identifier, int]:

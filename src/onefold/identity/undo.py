@@ -22,6 +22,16 @@ UPDATE link l SET first_pos = t.first_pos, last_day = t.last_day
 FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::int[]) AS t (a, b, first_pos, last_day)
 WHERE l.a = t.a AND l.b = t.b
 """
+# Links of former ids with the user ids that they are hold while both are there for another reason.
+DROP_FORMER = """
+DELETE FROM link l USING identifier x, identifier y
+WHERE x.id = ANY(%(empty)s) AND l.a = least(x.id, y.id) AND l.b = greatest(x.id, y.id)
+AND y.value = x.value AND md5(y.value) = md5(x.value)
+AND (x.namespace, y.namespace) IN (('user_id', 'former_id'), ('former_id', 'user_id'))
+AND NOT EXISTS (SELECT FROM link o WHERE o.a = x.id AND o.b <> y.id)
+AND NOT EXISTS (SELECT FROM link o WHERE o.b = x.id AND o.a <> y.id)
+RETURNING y.id
+"""
 ALONE = """
 SELECT i.id FROM identifier i WHERE i.id = ANY(%s)
 AND NOT EXISTS (SELECT FROM link WHERE a = i.id) AND NOT EXISTS (SELECT FROM link WHERE b = i.id)
@@ -72,6 +82,9 @@ def forget_links(conn: Connection, gone: Gone) -> None:
 
 def forget_identifiers(conn: Connection, gone: Gone) -> set[int]:
     """Drop identifiers that nothing is left of; the others are to be grouped again."""
+    parted: set[int] = set()
+    if gone.empty:
+        parted = {int(i) for (i,) in conn.execute(DROP_FORMER, {"empty": list(gone.empty)})}
     rows = conn.execute(ALONE, (list(gone.empty),)) if gone.empty else ()
     alone = [int(i) for (i,) in rows]
     if alone:
@@ -79,7 +92,7 @@ def forget_identifiers(conn: Connection, gone: Gone) -> set[int]:
         gone.people |= {int(p) for (p,) in conn.execute(DROP_FRAGMENTS, (alone,)) if p}
         conn.execute(DROP_IDENTIFIERS, (alone,))
         gone.dropped |= set(alone)
-    return gone.touched - set(alone)
+    return (gone.touched | parted) - set(alone)
 
 
 def _columns(rows: Sequence[tuple[int, ...]]) -> list[list[int]]:

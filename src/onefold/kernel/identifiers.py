@@ -10,6 +10,9 @@ _BLOCKED = frozenset(
         "not_authenticated", "email", "test@test.com",
     )
 )  # fmt: skip
+# What an alias call names: an id that somebody had before. It is of the person whose user id has
+# the same value, once there is one.
+FORMER = "former_id"
 _ZEROES = re.compile(r"[0\-\s]+")
 
 

@@ -142,6 +142,7 @@ neighbours_max = 100  # values of one limited namespace linked to an identifier;
 device_users_max = 50  # people logging in on one device; more: a kiosk, which belongs to nobody
 device_chapters_max = 1_000
 links_fact_all_max = 4  # identifiers of one fact that are linked pairwise; more: to the first only
+former_ids_max = 5  # user ids that alias calls can make of one person
 decisions_max = 100_000  # of humans, in force; the worker holds them in memory
 decisions_step_max = 50  # taken up between two micro-batches
 decision_reason_chars_max = 1_000

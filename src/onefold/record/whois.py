@@ -303,7 +303,7 @@ def _step(edge: graph.Edge, found: graph.Graph, evidence: whywords.Evidence) -> 
         "text": whywords.joined(edge, found.spots, evidence),
         "cut": None if edge.holds else whywords.cut(edge, found.spots, sides),
         "event": told,
-        "last_day": whywords.day(edge.last_day) if edge.kind == "link" else None,
+        "last_day": whywords.day(edge.last_day) if edge.last_day else None,
         "decision": ids.api_id("dec", edge.said.id) if edge.said else None,
     }
 

@@ -8,12 +8,13 @@ import msgspec
 from onefold import governance, identity, log, sources
 from onefold.identity import decisions, graph
 from onefold.kernel import clock, facts, ids
+from onefold.kernel.identifiers import FORMER
 from onefold.kernel.viewer import Viewer
 from onefold.storage import Connection
 
 _NAMES = {
     "user_id": "user id", "email": "e-mail", "contact": "contact", "anonymous_id": "device",
-    "account_id": "account",
+    "account_id": "account", FORMER: "former id",
 }  # fmt: skip
 _VALUE_CHARS = 60
 
@@ -90,6 +91,8 @@ def rule(edge: graph.Edge, spots: Mapping[int, graph.Spot]) -> str:
         return "human decision"
     if edge.kind == "chapter":
         return "chapters of one device"
+    if FORMER in (spots[edge.a].identifier.namespace, spots[edge.b].identifier.namespace):
+        return "alias call"
     kinds = {identity.RULES.of(spots[ref].identifier.namespace).kind for ref in (edge.a, edge.b)}
     if kinds == {"person"}:
         return "person with person"
@@ -103,6 +106,8 @@ def joined(edge: graph.Edge, spots: Mapping[int, graph.Spot], evidence: Evidence
         return decided(edge.said)
     if edge.kind == "chapter":
         return f"The {a} is one device used by different people, one after another."
+    if is_former(spots[edge.a].identifier, spots[edge.b].identifier):
+        return f"An alias call named the {b}, and there is a user with that id."
     event = evidence.at(edge.first_pos)
     last = f" They were last seen together on {day(edge.last_day)}."
     if event is None:
@@ -118,6 +123,11 @@ def cut(edge: graph.Edge, spots: Mapping[int, graph.Spot], sides: Mapping[int, l
         return _limit(reason.removeprefix("limit:"), a, b, sides)
     if reason == "generic":
         one = a if a.generic or not b.generic else b
+        if one.identifier.namespace == FORMER:
+            return (
+                f"Alias calls name {key(one.identifier)} for several users, so it says nothing "
+                "about any of them."
+            )
         return (
             f"The {key(one.identifier)} is seen with so many different people that it says nothing "
             "about who somebody is: a shared inbox or a kiosk. Its links never count by themselves."
@@ -136,6 +146,11 @@ def cut(edge: graph.Edge, spots: Mapping[int, graph.Spot], sides: Mapping[int, l
     if edge.said is not None and not edge.said.same:
         return decided(edge.said)
     return "Somebody decided that identifiers on the two sides are different people."
+
+
+def is_former(a: facts.Identifier, b: facts.Identifier) -> bool:
+    """Whether a link is that of a former id with the user id that it is."""
+    return a.value == b.value and {a.namespace, b.namespace} == {FORMER, "user_id"}
 
 
 def decided(said: decisions.Said) -> str:
@@ -181,6 +196,8 @@ def _because(one: graph.Moment, evidence: Evidence) -> str:
         return f" {decided(said)}"
     if one.link is not None:
         a, b, pos = one.link
+        if is_former(a.identifier, b.identifier):
+            return f" Cause: an alias call named {a.identifier.value} as a user's former id."
         event = evidence.at(pos)
         seen = str(event) if event is not None else "an event"
         return f" Cause: {seen} carried both {key(a.identifier)} and {key(b.identifier)}."
