@@ -291,7 +291,9 @@ def _merged(out: list[facts.Identifier], given: list[Any] | None) -> None:
         named.add(identifier)
         if namespace == "user_id":
             user = identifier.value if user is None else user
-            namespace = namespace if identifier.value == user else identifiers.FORMER
+            if identifier.value != user:
+                _add(out, identifiers.FORMER, value, "mergeProperties")
+                continue
         _add(out, namespace, value, "mergeProperties")
     if len(named) < 2:
         raise _fault(

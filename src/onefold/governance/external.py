@@ -25,7 +25,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
 _OWN = {"userid": "user_id", "anonymousid": "anonymous_id", "e_mail": "email", "id": "user_id"}
 _NOT_PEOPLE = frozenset(
     (
-        "contact", "former_id", "account", "account_id", "group", "group_id", "company", "company_id",
+        "contact", "former_id", "account", "account_id", "group", "group_id", "company",
+        "company_id",
         "organization", "organization_id", "organisation_id", "workspace_id", "tenant_id",
         "domain", "ip", "ip_address", "session_id", "device", "device_id", "device_token",
         "push_token", "idfa", "idfv", "gaid", "aaid", "advertising_id", "ga_client_id",

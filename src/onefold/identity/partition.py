@@ -4,8 +4,8 @@ Links are taken strongest first, and each joins the groups of its ends unless th
 limit, a human's "not the same", or the size cap; such a link is suppressed, with the reason.
 Strength: a human's decision, the latest first; then what alias calls say; then person to person,
 person to device, device to device; then the newest day; then the sum of the namespaces' priorities;
-then the key. Nothing depends on the order of the input. A group is checked as a whole, so limits hold however long the
-chain of links.
+then the key. Nothing depends on the order of the input. A group is checked as a whole, so limits
+hold however long the chain of links.
 
 A human's "the same" outranks the limits: a group that humans made of n people, each with a user id
 of its own, may hold n times what one person can. It yields to "not the same" and the cap.

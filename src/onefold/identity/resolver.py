@@ -280,7 +280,8 @@ class Resolver:
         """A fact's entry without its links, and the pairs that it links.
 
         Of two values of a namespace of which one person has only one, the first links and the other
-        does not. A former id is linked to who it was of, and to nothing else. A device is linked to who logs in there; devices to one another without a log-in.
+        does not. A former id is linked to who it was of, and to nothing else. A device is linked to
+        who logs in there; devices to one another without a log-in.
         """
         nodes = self._nodes(fact)
         home = nodes[0]
