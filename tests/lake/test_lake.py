@@ -165,6 +165,7 @@ def test_compaction_keeps_every_fact_and_leaves_one_sorted_file_a_day(world: Wor
         assert world.append() == 20, i
     before = world.files()
     assert len(before) == 10
+    assert all(Path(f).name.startswith("part-") for f in before)  # `_x` is hidden from Spark
     asked = "SELECT count(*), count(DISTINCT pos), sum(pos) FROM facts"
     truth = world.ask(asked)
     world.keep()

@@ -265,7 +265,7 @@ class Lake:
 
 def write(table: Table, batches: Iterable[pa.Table], folder: str) -> str:
     """Write rows as one data file that no snapshot refers to yet; its location."""
-    name = f"{folder}{clock.token('', 12)}.parquet"
+    name = f"{folder}{clock.token('part-', 12)}.parquet"  # Spark skips names that begin with `_`
     location = table.location_provider().new_data_location(name)
     schema = schema_to_pyarrow(table.schema())
     with (
