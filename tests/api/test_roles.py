@@ -15,6 +15,7 @@ def _path(path: str) -> str:
         "record_id",
         "source_id",
         "connector_id",
+        "run_id",
         "destination_id",
         "delivery_id",
         "key_id",

@@ -23,7 +23,7 @@ from procrastinate import retry
 from onefold import storage
 from onefold.kernel import limits
 from onefold.kernel.settings import Settings
-from onefold.record import importing
+from onefold.record import connecting, importing
 from onefold.sources import connectors
 from onefold.storage import jobs, locks
 
@@ -51,7 +51,7 @@ def _lake(running: jobs.Running) -> None:
 TASKS: dict[str, jobs.Task] = {
     importing.RUN: importing.run,
     importing.REVERT: importing.take_back,
-    connectors.run.RUN: connectors.run.run,
+    connectors.run.RUN: connecting.run,
 }
 PERIODIC: tuple[jobs.Periodic, ...] = (
     jobs.Periodic("* * * * *", connectors.run.DUE, connectors.run.due),

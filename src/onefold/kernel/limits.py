@@ -277,12 +277,24 @@ connector_command_parts_max = 20
 connector_chunk_rows = 1_000  # rows appended in one transaction, with the state after them
 connector_chunk_bytes = 4_000_000
 connector_chunk_s = 5  # the longest that a row which was read waits for its transaction
+connector_rows_max = (
+    20_000_000  # rows remembered of one connector: of incremental streams, of others
+)
+connector_forget_rows = 10_000  # of those, dropped at once
+connector_said_bytes_max = 64_000  # of a line on its stderr
 connector_words_max = 200  # last lines kept of what a connector says
 connector_word_chars_max = 1_000  # of one of them
 connector_faults_max = 50
 connector_answer_s = 300  # for spec, check and discover
 connector_install_s = 900
 connector_stop_s = 10  # between asking a connector to end and ending it
+connector_silence_s = 7_200  # a connector that says nothing for so long is ended
+connector_tries_max = 5  # starts of a run that is killed before it gets anywhere
+connector_sample_rows = 50  # rows of a stream that its mapping is tried on
+connector_sample_bytes_max = 1_000_000
+connector_sample_s = 60
+connector_sample_h = 24  # that they are kept
+connector_samples_max = 20  # streams of one request
 connector_look_s = 1  # how often a run looks whether it was cancelled
 connector_runs_kept = 100
 connector_state_bytes_max = 16_000_000

@@ -24,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True):
     destinations_private: bool = True
     collect_items_per_s: int = 0
     lake: str = ""
+    connectors: bool = False
 
     def lake_location(self) -> str:
         """Where the lake's files go, as a location with its scheme."""
@@ -43,6 +44,7 @@ DESCRIPTIONS = {
     "destinations_private": "Whether webhook destinations may be on private or loopback addresses.",
     "collect_items_per_s": "Items a second that one source may send; more is answered 429. 0: any.",
     "lake": "Where history goes: a folder or `s3://bucket/prefix`. Default: `lake` in `data`.",
+    "connectors": "Whether admins may add connectors, which are programs run on this machine.",
 }
 
 

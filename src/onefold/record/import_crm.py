@@ -6,6 +6,7 @@ understood: a `solved` ticket is resolved, a `normal` priority is medium.
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -63,15 +64,24 @@ class Tally(msgspec.Struct):
     faults: list[imports.RowFault] = []
     changes: list[Change] = []
     items: list[crm.Item] = []
+    records: dict[int, int] = {}  # the record that a row became, by the row's number
+    same: set[int] = set()  # rows that changed nothing
 
 
 class Writer:
-    """Writes the rows of one import, in the caller's transaction."""
+    """Writes rows, in the caller's transaction. `known`: what they became before, by number."""
 
-    def __init__(self, viewer: Viewer, builder: imports.items.Builder, target: str) -> None:
+    def __init__(
+        self,
+        viewer: Viewer,
+        builder: imports.items.Builder,
+        target: str,
+        known: Mapping[int, int] = MappingProxyType({}),
+    ) -> None:
         self.viewer = viewer
         self.builder = builder
         self.noun = NOUNS[target]
+        self.known = known
         self._owners: dict[str, str] | None = None
 
     def write(self, conn: Connection, rows: Sequence[Record], now_ms: int) -> Tally:
@@ -99,6 +109,8 @@ class Writer:
             out.unchanged += part.unchanged
             out.changes += part.changes
             out.items += part.items
+            out.records |= part.records
+            out.same |= part.same
         return out
 
     def exists(self, conn: Connection, values: Mapping[str, Any]) -> bool:
@@ -135,21 +147,39 @@ class Writer:
             del values["email"]
         elif self.noun == "ticket" and values.get("email"):
             self._contact(conn, record, values, now_ms, out)
-        there = self._find(conn, values)
+        there, before = self._before(conn, record, values)
         if there is None:
-            self._create(conn, self.noun, record, values, now_ms, out)
+            out.records[record.number] = self._create(conn, self.noun, record, values, now_ms, out)
             out.created += 1
             return
         room = _ROOMS[self.noun]
-        before = crm.undo.snapshot(conn, self.viewer, self.noun, there)
+        out.records[record.number] = there
         if self.noun == "account":
             values = {n: v for n, v in values.items() if n != "key"}
         after = room.update(conn, self.viewer, there, values, now_ms, into=out.items)
         if after.version == before["version"]:
             out.unchanged += 1
+            out.same.add(record.number)
             return
         out.changes.append((record.number, self.noun, there, before, after.version))
         out.matched += 1
+
+    def _before(
+        self, conn: Connection, record: Record, values: Mapping[str, Any]
+    ) -> tuple[int | None, Mapping[str, Any]]:
+        """The record that a row is about, and its columns: what it became before, if that is still
+        there, else what is found."""
+        there = self.known.get(record.number)
+        before = self._held(conn, there)
+        if not before:
+            there = self._find(conn, values)
+            before = self._held(conn, there)
+        return (there, before) if before else (None, {})
+
+    def _held(self, conn: Connection, record_id: int | None) -> Mapping[str, Any]:
+        if record_id is None:
+            return {}
+        return crm.undo.snapshot(conn, self.viewer, self.noun, record_id)
 
     def _create(
         self,

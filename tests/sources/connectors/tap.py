@@ -1,6 +1,8 @@
 """A small Singer tap and Airbyte source for tests: `tap.py singer|airbyte …`.
 
-Config: `rows`, `password`, `die_at` (kills itself before that row), `noise`, `changed`.
+Config: `rows`, `password`, `die_at` (kills itself before that row), `hang_at` (says nothing more),
+`noise`, `note` (a field of each row), `fail`, `batch`, `huge` (bytes of a line before the rows),
+`states` (STREAM, GLOBAL or LEGACY), `every` (rows between states), `ids` (of rows without state).
 """
 
 import json
@@ -14,6 +16,7 @@ SCHEMA = {
     "properties": {
         "id": {"type": "integer"}, "user_id": {"type": "string"}, "email": {"type": "string"},
         "created_at": {"type": "string", "format": "date-time"}, "total": {"type": "number"},
+        "note": {"type": ["string", "null"]},
     },
 }  # fmt: skip
 SPEC = {
@@ -43,9 +46,15 @@ def load(name):
 
 
 def rows(config, start):
+    for _ in range(config.get("huge", 0) // 1_000_000):
+        sys.stdout.write("x" * 1_000_000)
+    if config.get("huge"):
+        say("")
     for n in range(max(start, 1), config.get("rows", 10) + 1):
         if n == config.get("die_at"):
             os.kill(os.getpid(), signal.SIGKILL)
+        if n == config.get("hang_at"):
+            signal.pause()
         yield {
             "id": n, "user_id": f"u{n % 7}", "email": f"u{n % 7}@acme.test",
             "created_at": "2026-11-20T10:00:00Z", "total": n * 1.5, "note": config.get("note"),
@@ -78,7 +87,25 @@ def singer():
             out(type="BATCH", stream="orders", manifest=[])
         for row in rows(config, state.get("id", 0)):  # inclusive, as taps are
             out(type="RECORD", stream="orders", record=row)
-            out(type="STATE", value={"id": row["id"]})
+            if row["id"] % config.get("every", 1) == 0:
+                out(type="STATE", value={"id": row["id"]})
+
+
+def stands(kind, n):
+    part = {"stream_descriptor": {"name": "orders"}, "stream_state": {"id": n}}
+    if kind == "LEGACY":
+        return {"data": {"orders": {"id": n}}}
+    if kind == "GLOBAL":
+        return {"type": "GLOBAL", "global": {"shared_state": {"lsn": n}, "stream_states": [part]}}
+    return {"type": "STREAM", "stream": part}
+
+
+def stood(state):
+    if isinstance(state, dict):
+        return state["orders"]["id"]
+    (one,) = state
+    part = one["global"]["stream_states"][0] if one["type"] == "GLOBAL" else one["stream"]
+    return part["stream_state"]["id"]
 
 
 def airbyte():
@@ -103,12 +130,11 @@ def airbyte():
     else:
         assert load("--catalog")["streams"][0]["sync_mode"] == "incremental"
         state = load("--state") if "--state" in sys.argv else []
-        start = state[0]["stream"]["stream_state"]["id"] if state else 0
+        start = stood(state) if state else 0
         noise(config)
         for row in rows(config, start):
             out(type="RECORD", record={"stream": "orders", "data": row, "emitted_at": 0})
-            part = {"stream_descriptor": {"name": "orders"}, "stream_state": {"id": row["id"]}}
-            out(type="STATE", state={"type": "STREAM", "stream": part})
+            out(type="STATE", state=stands(config.get("states"), row["id"]))
         if config.get("fail"):
             out(type="TRACE", trace={"type": "ERROR", "error": {"message": "quota is used up"}})
             sys.exit(1)

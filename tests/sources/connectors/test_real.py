@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
 from onefold.kernel.viewer import SYSTEM
 from onefold.sources import connectors
+from onefold.sources.imports import Column
 
-from .test_run import Bench
+from .parts import Bench
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -57,26 +59,26 @@ def _copy(a: socket.socket, b: socket.socket) -> None:
     b.shutdown(socket.SHUT_WR)
 
 
-def _installed(bench: Bench, protocol: str, package: str, executable: str) -> int:
-    program = connectors.setup.install(package, executable, "", bench.data)
+def _installed(bench: Bench, protocol: str, package: str) -> int:
     one = connectors.setup.add(
-        bench.conn, SYSTEM, name=executable, protocol=protocol, command=[program], package=package
+        bench.conn, SYSTEM, name=package, protocol=protocol, command=[], package=package
     )
     bench.conn.commit()
+    done = bench.last(one.id)
+    assert (done.kind, done.status, done.error) == ("install", "done", "")
     return one.id
 
 
 def _configure(bench: Bench, number: int, config: dict[str, Any]) -> connectors.Connector:
-    one = connectors.store.for_run(bench.conn, number)
-    bench.conn.rollback()
-    found = connectors.setup.look(one, bench.data, config)
-    connectors.store.change(bench.conn, SYSTEM, number, **found)
+    connectors.setup.configure(bench.conn, SYSTEM, number, config)
     bench.conn.commit()
+    done = bench.last(number)
+    assert (done.kind, done.status, done.error) == ("check", "done", "")
     return connectors.store.get(bench.conn, SYSTEM, number)
 
 
 def test_airbyte_source_faker(bench: Bench) -> None:
-    number = _installed(bench, "airbyte", "airbyte-source-faker==7.2.1", "source-faker")
+    number = _installed(bench, "airbyte", "airbyte-source-faker==7.2.1")
     one = _configure(
         bench, number, {"count": 120, "parallelism": 1, "always_updated": False, "seed": 7}
     )
@@ -85,11 +87,11 @@ def test_airbyte_source_faker(bench: Bench) -> None:
     bench.conn.commit()
     done = bench.run(number)
     assert (done.status, done.error, done.refused) == ("done", "", 0)
-    assert done.streams["users"] == 120
+    assert done.streams["users"].read == 120
     kinds = {item["type"] for item in bench.items()}
     assert kinds == {"identify", "track"}
     size = len(bench.items())
-    assert done.appended == size == sum(done.streams.values())
+    assert done.appended == size == sum(c.appended for c in done.streams.values())
     again = bench.run(number)
     assert (again.status, again.appended) == ("done", 0)
     connectors.store.change(bench.conn, SYSTEM, number, state=None)
@@ -112,7 +114,7 @@ def test_tap_postgres(bench: Bench, database: str, port: int) -> None:
     )
     bench.conn.execute(fill, (1, 2_500))
     bench.conn.commit()
-    number = _installed(bench, "singer", "meltanolabs-tap-postgres==0.10.0", "tap-postgres")
+    number = _installed(bench, "singer", "meltanolabs-tap-postgres==0.10.0")
     info = psycopg.conninfo.conninfo_to_dict(database)
     config = {
         "host": "127.0.0.1", "port": port, "user": info["user"], "password": info["password"],
@@ -122,9 +124,9 @@ def test_tap_postgres(bench: Bench, database: str, port: int) -> None:
     assert one.config["password"] == "********"
     (stream,) = one.catalog
     assert (stream.name, stream.keys) == ("shop-orders", ["id"])
-    plan = connectors.Plan(
-        "events", "incremental", "created_at", user_id="user_id", event="Order", time="created_at"
-    )
+    plan = connectors.setup.proposal(bench.conn, one, stream)
+    assert plan.columns == {"user_id": Column("user_id"), "created_at": Column("timestamp", "time")}
+    plan = msgspec.structs.replace(plan, mode="incremental", cursor="created_at")
     connectors.setup.choose(bench.conn, SYSTEM, number, {stream.name: plan})
     bench.conn.commit()
     done = bench.run(number)

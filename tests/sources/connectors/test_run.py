@@ -1,62 +1,20 @@
 """Both protocols from a process to the log: counted once, resumed, cancelled, secrets hidden."""
 
-import sys
 import threading
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 
-from onefold import log
-from onefold.kernel import errors, settings
+from onefold.kernel import errors
 from onefold.kernel.viewer import SYSTEM, Viewer
+from onefold.record import connecting
 from onefold.sources import connectors
-from onefold.storage import Connection, jobs
+from onefold.sources.imports import Column
+from onefold.storage import Connection
 
-TAP = Path(__file__).with_name("tap.py")
-SECRET = "hunter2-of-the-database"
+from .parts import SECRET, Bench
+
 READER = Viewer("user", 9, "Rita", "reader")
-
-
-class Bench:
-    """Sets connectors up and runs them as the process `jobs` does."""
-
-    def __init__(self, conn: Connection, database: str, folder: Path) -> None:
-        self.conn = conn
-        self.data = folder
-        self.running = jobs.Running(database, settings.load(data=folder), threading.Event())
-
-    def made(self, protocol: str, **config: Any) -> int:
-        one = connectors.setup.add(
-            self.conn, SYSTEM, name=f"Shop {protocol}", protocol=protocol,
-            command=[sys.executable, str(TAP), protocol], category="billing",
-        )  # fmt: skip
-        self.conn.commit()
-        self.set(one.id, **config)
-        connectors.setup.choose(self.conn, SYSTEM, one.id, {"orders": None})
-        self.conn.commit()
-        return one.id
-
-    def set(self, number: int, **config: Any) -> None:
-        one = connectors.store.for_run(self.conn, number)
-        found = connectors.setup.look(one, self.data, {"password": SECRET, **config})
-        connectors.store.change(self.conn, SYSTEM, number, **found)
-        self.conn.commit()
-
-    def run(self, number: int) -> connectors.Run:
-        made = connectors.setup.start(self.conn, SYSTEM, number)
-        self.conn.commit()
-        connectors.run.run(self.running, made.id)
-        self.conn.rollback()
-        return connectors.store.run(self.conn, SYSTEM, made.id)
-
-    def items(self) -> list[dict[str, Any]]:
-        found = []
-        for row in log.read(self.conn, 0):
-            found += [msgspec.json.decode(raw) for raw in log.unpack(row.body).batch]
-        self.conn.rollback()
-        return found
 
 
 @pytest.fixture
@@ -69,7 +27,7 @@ def test_rows_become_facts_once_and_the_state_follows(bench: Bench, protocol: st
     number = bench.made(protocol, rows=25)
     done = bench.run(number)
     assert (done.status, done.read, done.appended, done.duplicates) == ("done", 25, 25, 0)
-    assert done.streams == {"orders": 25}
+    assert done.streams == {"orders": connectors.Counts(read=25, appended=25)}
     first = bench.items()[0]
     assert (first["type"], first["event"], first["userId"]) == ("track", "Orders", "u1")
     assert first["timestamp"] == "2026-11-20T10:00:00.000Z"
@@ -122,16 +80,21 @@ def test_a_config_is_checked_by_its_schema_and_by_the_connector(bench: Bench) ->
     with pytest.raises(errors.Invalid) as caught:
         bench.set(number, rows=-1)
     assert caught.value.faults[0].field == "config.rows"
-    with pytest.raises(errors.Invalid) as caught:
-        bench.set(number, password="wrong")
-    assert "no: ********" in str(caught.value)
+    bench.conn.rollback()
+    connectors.setup.configure(bench.conn, SYSTEM, number, {"password": "wrong", "rows": 3})
+    bench.conn.commit()
+    told = bench.last(number)
+    assert told.status == "failed"
+    assert "no: ********" in told.error
+    one = connectors.store.for_run(bench.conn, number)
+    assert (one.config["rows"], one.pending) == (2, {"password": "wrong", "rows": 3})
+    shown = connectors.store.get(bench.conn, SYSTEM, number)
+    assert shown.pending == {"password": "********", "rows": 3}
 
 
 def test_a_row_that_changes_back_is_a_change(bench: Bench) -> None:
-    number = bench.made("singer", rows=1)
-    plan = connectors.Plan("people", "full_refresh", user_id="user_id", email="email")
-    connectors.setup.choose(bench.conn, SYSTEM, number, {"orders": plan})
-    bench.conn.commit()
+    columns = {"user_id": Column("user_id"), "email": Column("email")}
+    number = bench.made("singer", connectors.Plan("people", columns=columns), rows=1)
     for note in ("a", "b", "a", "a"):
         bench.set(number, rows=1, note=note)
         assert bench.run(number).status == "done"
@@ -143,7 +106,7 @@ def test_a_cancelled_run_ends_its_connector(bench: Bench) -> None:
     number = bench.made("singer", rows=50_000_000)
     made = connectors.setup.start(bench.conn, SYSTEM, number)
     bench.conn.commit()
-    worker = threading.Thread(target=connectors.run.run, args=(bench.running, made.id))
+    worker = threading.Thread(target=connecting.run, args=(bench.running, made.id))
     worker.start()
     while not connectors.store.run(bench.conn, SYSTEM, made.id).read:
         bench.conn.rollback()
@@ -167,4 +130,5 @@ def test_a_schedule_starts_runs(bench: Bench) -> None:
     bench.conn.commit()
     connectors.run.due(bench.running)
     connectors.run.due(bench.running)
-    assert [r.status for r in connectors.store.runs(bench.conn, SYSTEM, number)] == ["waiting"]
+    found = connectors.store.runs(bench.conn, SYSTEM, number)
+    assert [r.status for r in found if r.kind == "read"] == ["waiting"]

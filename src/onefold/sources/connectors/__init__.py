@@ -1,13 +1,27 @@
 """Connectors nobody here writes: Singer taps and Airbyte sources, run as processes.
 
-`setup` adds, configures, discovers and starts; `run` is the task of the process `jobs`; `messages`
-reads the two protocols; `rows` turns rows into items; `process` holds the child.
+`setup` adds, configures, chooses and starts; `run` is the task of the process `jobs`, which does
+what `prepare` and `reading` say; `messages` reads the two protocols, `suggest` and `rows` turn rows
+into items or records; `process` holds the child. CRM records are written by record/connecting.py.
 """
 
-from onefold.sources.connectors import drive, hidden, messages, rows, run, setup, store
-from onefold.sources.connectors.model import PROTOCOLS, TARGETS, Connector, Plan, Run, Stream
+from onefold.sources.connectors import (
+    drive,
+    hidden,
+    install,
+    messages,
+    prepare,
+    process,
+    reading,
+    rows,
+    run,
+    setup,
+    store,
+    suggest,
+)
+from onefold.sources.connectors.model import PROTOCOLS, Connector, Counts, Plan, Run, Stream
 
 __all__ = [
-    "PROTOCOLS", "TARGETS", "Connector", "Plan", "Run", "Stream", "drive", "hidden", "messages",
-    "rows", "run", "setup", "store",
+    "PROTOCOLS", "Connector", "Counts", "Plan", "Run", "Stream", "drive", "hidden", "install",
+    "messages", "prepare", "process", "reading", "rows", "run", "setup", "store", "suggest",
 ]  # fmt: skip

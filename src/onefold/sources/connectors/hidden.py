@@ -2,19 +2,69 @@
 of whatever the connector says.
 
 A field is secret when its JSON Schema says so (`airbyte_secret`, `secret`, `writeOnly`, or the
-format `password`) or, in a config without a schema, when its name does.
+format `password`) or when its name does. Singer has no schema that has to name secrets: without
+one all of a config is masked, and from what a tap says every text of its config is cut out.
 """
 
 import re
 from typing import Any
+from urllib.parse import quote, quote_plus
+
+import msgspec
+
+from onefold.sources.connectors.model import Connector
 
 MASK = "********"
 _SECRET_CHARS_MIN = 4
+_TEXT_CHARS_MIN = 6  # of a Singer config's other texts: `main`, `true` say nothing
 _NAMES = re.compile(
     r"pass(word|wd|phrase)?$|pwd|secret|token|api_?key|private_?key|credential|sqlalchemy_url"
     r"|connection_?string|^key$|auth",
     re.IGNORECASE,
 )
+
+
+def shown(one: Connector) -> Connector:
+    """The connector as an admin may see it."""
+    blank = one.protocol == "singer" and not one.spec
+    config, pending = (
+        None if c is None else _blank(c) if blank else mask(one.spec, c)
+        for c in (one.config, one.pending)
+    )
+    return msgspec.structs.replace(one, config=config or {}, pending=pending)
+
+
+def of(one: Connector) -> list[str]:
+    """Everything that must not show in what it says, in each form it may take, longest first."""
+    found: set[str] = set()
+    for config in (one.config, one.pending):
+        found.update(values(one.spec, config))
+        if one.protocol == "singer":
+            found.update(t for t in _texts(config) if len(t) >= _TEXT_CHARS_MIN)
+    forms = {form for text in found for form in _forms(text)}
+    return sorted(forms, key=len, reverse=True)
+
+
+def _forms(text: str) -> set[str]:
+    """A secret as it is, in an address, in JSON, in Python."""
+    written = msgspec.json.encode(text).decode()[1:-1]
+    return {text, quote(text, safe=""), quote(text), quote_plus(text), written, repr(text)[1:-1]}
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [t for v in value.values() for t in _texts(v)]
+    if isinstance(value, list):
+        return [t for v in value for t in _texts(v)]
+    return [value, *value.splitlines()] if isinstance(value, str) else []
+
+
+def _blank(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _blank(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_blank(v) for v in value]
+    return value if value in (None, "") or isinstance(value, bool) else MASK
 
 
 def mask(schema: Any, config: Any, name: str = "") -> Any:

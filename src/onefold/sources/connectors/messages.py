@@ -109,17 +109,21 @@ _BODIES = {
 }  # fmt: skip
 
 
-def _airbyte_state(value: dict[str, Any]) -> State:
+def _airbyte_state(value: dict[str, Any]) -> State | Word:
+    """STREAM: that stream's part; GLOBAL: all streams at once; else the old form, a bare value,
+    which is what its connector reads again."""
     part = value.get("stream")
-    kind = value.get("type", "LEGACY")
+    kind = value.get("type") or ("STREAM" if isinstance(part, dict) else "LEGACY")
     if kind == "STREAM" and isinstance(part, dict):
         of = part.get("stream_descriptor")
         of = of if isinstance(of, dict) else {}
         kept = {"type": "STREAM", "stream": part}
         return State(kept, _name(of.get("name"), of.get("namespace")))
-    if kind == "GLOBAL":
-        return State([{"type": "GLOBAL", "global": value.get("global")}])
-    return State(value.get("data"))
+    if kind == "GLOBAL" and isinstance(value.get("global"), dict):
+        return State([{"type": "GLOBAL", "global": value["global"]}])
+    if kind == "LEGACY" and value.get("data") is not None:
+        return State(value["data"])
+    return Word(f"a state of the kind {str(kind)[:40]} that is not understood")
 
 
 def merge(before: Any, new: State) -> Any:
@@ -127,8 +131,21 @@ def merge(before: Any, new: State) -> Any:
     if new.stream is None:
         return new.value
     parts = before if isinstance(before, list) else []
-    kept = [p for p in parts if p.get("type") == "STREAM" and _part_name(p) != new.stream]
+    kept = [p for p in parts if _is_stream(p) and _part_name(p) != new.stream]
     return [*kept, new.value]
+
+
+def _is_stream(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") == "STREAM"
+
+
+def without(state: Any, stream: str) -> Any:
+    """The state as if a stream had never been read; None when it can't be taken apart."""
+    if isinstance(state, dict) and isinstance(state.get("bookmarks"), dict):  # Singer's habit
+        return {**state, "bookmarks": {k: v for k, v in state["bookmarks"].items() if k != stream}}
+    if not isinstance(state, list) or not all(map(_is_stream, state)):
+        return None
+    return [p for p in state if _part_name(p) != stream] or None
 
 
 def _part_name(part: dict[str, Any]) -> str:

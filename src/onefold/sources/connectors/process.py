@@ -6,11 +6,13 @@ stderr is its log: the last lines are kept.
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -20,17 +22,20 @@ from onefold.kernel import errors, limits
 
 _PASSED = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY",
            "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy")  # fmt: skip
+_BLOCK_BYTES = 65_536
 
 
 class Words:
     """The last lines that a connector said, without its secrets."""
 
-    def __init__(self, scrub: Callable[[str], str]) -> None:
+    def __init__(self, scrub: Callable[[str], str], before: list[str] | None = None) -> None:
         self._scrub = scrub
-        self._lines: deque[str] = deque(maxlen=limits.connector_words_max)
+        self._lines: deque[str] = deque(before or (), maxlen=limits.connector_words_max)
+        self.at = time.monotonic()
 
     def add(self, text: str) -> None:
         """Note a line."""
+        self.at = time.monotonic()
         clean = self._scrub(text.replace("\0", "�").rstrip())
         if clean:
             self._lines.append(clean[: limits.connector_word_chars_max])
@@ -43,20 +48,27 @@ class Words:
 class Process:
     """A connector under way. Use as a context: at the end nothing of it runs any more."""
 
-    def __init__(self, command: list[str], folder: Path, words: Words) -> None:
-        env = {name: os.environ[name] for name in _PASSED if name in os.environ}
-        env |= {"HOME": str(folder), "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1",
-                "DO_NOT_TRACK": "1", "AIRBYTE_OFFLINE_MODE": "1"}  # fmt: skip
+    def __init__(
+        self,
+        command: list[str],
+        folder: Path,
+        words: Words,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        bare = {name: os.environ[name] for name in _PASSED if name in os.environ}
+        bare |= {"HOME": str(folder), "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1",
+                 "DO_NOT_TRACK": "1", "AIRBYTE_OFFLINE_MODE": "1"}  # fmt: skip
         try:
             self._child = subprocess.Popen(
-                command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE, start_new_session=True,
+                command, cwd=folder, env={**bare, **(env or {})}, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
             )  # fmt: skip
-        except OSError as error:
+        except (OSError, ValueError, IndexError) as error:
+            said = error.strerror if isinstance(error, OSError) else str(error)
             raise errors.Invalid(
                 errors.Fault(
                     "command",
-                    f"`{command[0]}` can't be started: {error.strerror}.",
+                    f"`{command[0] if command else ''}` can't be started: {said}.",
                     "Give the path of an executable, or install a package.",
                 )
             ) from None
@@ -83,18 +95,35 @@ class Process:
         """What tells this process from a later one with the same id."""
         return self._child.pid, _started(self._child.pid)
 
-    def lines(self) -> Iterator[bytes | None]:
-        """Its stdout line by line; None for a line that is longer than one may be."""
+    def lines(
+        self, most: int = limits.connector_line_bytes_max, idle_s: float | None = None
+    ) -> Iterator[bytes | None]:
+        """Its stdout line by line; None for a line of more than `most` bytes, whose bytes are not
+        kept; with `idle_s` an empty one each time it says nothing for so long."""
         out = self._child.stdout
         assert out is not None  # noqa: S101 it is a pipe
-        most = limits.connector_line_bytes_max
-        while line := out.readline(most):
-            if len(line) < most or line.endswith(b"\n"):
-                yield line
+        number = out.fileno()
+        kept, skipping = bytearray(), False
+        while True:
+            if idle_s is not None and not select.select([number], [], [], idle_s)[0]:
+                yield b""
                 continue
-            while (rest := out.readline(most)) and not rest.endswith(b"\n"):
-                pass
-            yield None
+            block = os.read(number, _BLOCK_BYTES)
+            if not block:
+                break
+            first, *rest = block.split(b"\n")
+            if not skipping:
+                kept += first
+                if len(kept) > most:
+                    skipping = True
+                    kept.clear()
+            for part in rest:
+                yield None if skipping else bytes(kept)
+                skipping = False
+                kept.clear()
+                kept += part
+        if skipping or kept:
+            yield None if skipping else bytes(kept)
 
     def wait(self) -> int:
         """Its exit code, once stdout has ended."""
@@ -116,7 +145,12 @@ class Process:
     def _listen(self) -> None:
         err: IO[bytes] | None = self._child.stderr
         assert err is not None  # noqa: S101 it is a pipe
-        while line := err.readline(limits.connector_word_chars_max * 4):
+        most = limits.connector_said_bytes_max
+        while line := err.readline(most):
+            # A longer line is cut where what is kept of it has long ended, so that no secret of a
+            # config can lie across the cut.
+            while not line.endswith(b"\n") and (rest := err.readline(most)):
+                line = line[:most] + rest[-1:]
             self.words.add(line.decode("utf-8", "replace"))
 
 
