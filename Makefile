@@ -37,6 +37,7 @@ fmt: setup  ## Format, and fix what lint can fix
 	@$(BIN)/ruff check --fix
 
 bench: setup  ## Measure the budgets and print them side by side
+	@.tools/uv-*/bin/uv sync --locked --quiet --inexact --group bench
 	@$(BIN)/python -m bench
 
 simulate: setup  ## Run the simulator with SEED=n

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from onefold.identity.match.compare import Pairs
-from onefold.identity.match.model import Floats, Ints
+from onefold.identity.match.model import Bools, Floats, Ints
 
 SHARE_MIN = 0.1  # of the possible pairs between two clusters that must be known
 
@@ -20,7 +20,8 @@ def agglomerate(
     count: int, pairs: Pairs, bits: Floats, link: float, apart: Iterable[tuple[int, int]] = ()
 ) -> Ints:
     """Number of each row's cluster: its first row. `bits` below 0 are evidence against."""
-    state = _State(count, pairs, bits, apart)
+    near = _within(count, pairs, bits >= link)
+    state = _State(count, (pairs[0][near], pairs[1][near]), bits[near], apart)
     heap = [
         (-total / known, a, b, known)
         for a in range(count)
@@ -39,6 +40,21 @@ def agglomerate(
                 low, high = min(state.kept, other), max(state.kept, other)
                 heapq.heappush(heap, (-total / number, low, high, number))
     return state.labels()
+
+
+def _within(count: int, pairs: Pairs, strong: Bools) -> Bools:
+    """Pairs inside what strong ones connect: no others can come to lie in one cluster."""
+    low, high = pairs[0][strong], pairs[1][strong]
+    first = np.arange(count)
+    while True:
+        new = first.copy()
+        least = np.minimum(first[low], first[high])
+        np.minimum.at(new, first[low], least)
+        np.minimum.at(new, first[high], least)
+        new = new[new]
+        if (new == first).all():
+            return np.asarray(first[pairs[0]] == first[pairs[1]])
+        first = new
 
 
 class _State:

@@ -14,7 +14,7 @@ from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
 from rapidfuzz.fuzz import token_set_ratio, token_sort_ratio
 
 from onefold.identity.match import words
-from onefold.identity.match.model import Bools, Codes, Feature, Floats, Levels, Records
+from onefold.identity.match.model import Bools, Codes, Feature, Floats, Ints, Levels, Records
 
 Texts = NDArray[np.object_]
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -29,7 +29,7 @@ def start(feature: Feature, pairs: Pairs) -> tuple[Levels, Bools, Codes, Codes]:
     return gamma, ~missing & (left != right), left, right
 
 
-def texts(feature: Feature) -> NDArray[np.object_]:
+def texts(feature: Feature) -> Texts:
     """The values as an array, to be picked from by code."""
     array = np.empty(len(feature.values) + 1, dtype=object)
     array[: len(feature.values)] = feature.values
@@ -37,28 +37,55 @@ def texts(feature: Feature) -> NDArray[np.object_]:
     return array
 
 
-def similarity(scorer: Callable[..., float], left: Texts, right: Texts) -> Floats:
-    """Similarities of the strings pair by pair, 0 to 1 (or 0 to 100 for the fuzz scorers)."""
+def similarity(
+    scorer: Callable[..., float], left: Texts, right: Texts, cutoff: float | None = None
+) -> Floats:
+    """Similarities of the strings pair by pair, 0 to 1 (or 0 to 100 for the fuzz scorers).
+
+    What is beyond `cutoff` need not be told apart, which saves most of the work.
+    """
     if not len(left):
         return np.zeros(0)
     found = process.cpdist(
         left,
         right,
         scorer=scorer,
+        score_cutoff=cutoff,
         dtype=np.float32,
         workers=2,
     )
     return found.astype(np.float64)
 
 
-def jaro(left: Texts, right: Texts) -> Floats:
-    """Jaro-Winkler similarities."""
-    return similarity(JaroWinkler.similarity, left, right)
+def jaro(left: Texts, right: Texts, least: float) -> Floats:
+    """Jaro-Winkler similarities; 0 below `least`."""
+    return similarity(JaroWinkler.similarity, left, right, least)
 
 
-def edits(left: Texts, right: Texts) -> Floats:
-    """Damerau-Levenshtein distances."""
-    return similarity(DamerauLevenshtein.distance, left, right)
+def edits(left: Texts, right: Texts, most: int) -> Floats:
+    """Damerau-Levenshtein distances; more than `most` is `most + 1`."""
+    return similarity(DamerauLevenshtein.distance, left, right, most)
+
+
+def distinct(left: Codes, right: Codes) -> tuple[Ints, Ints, Ints]:
+    """Pairs of codes, each once, and which of them each pair is: many pairs repeat a few values."""
+    width = int(right.max(initial=0)) + 2
+    both, back = np.unique(
+        (left.astype(np.int64) + 1) * width + right.astype(np.int64) + 1, return_inverse=True
+    )
+    return both // width - 1, both % width - 1, back.ravel()
+
+
+def graded(
+    feature: Feature, pairs: Pairs, top: int, grade: Callable[[Ints, Ints], Bools | Ints]
+) -> Levels:
+    """`top` for the same value, -1 where one is missing, else what `grade` says of the codes."""
+    gamma, differ, left, right = start(feature, pairs)
+    gamma[(gamma == 0) & ~differ] = top
+    at = np.flatnonzero(differ)
+    a, b, back = distinct(left[at], right[at])
+    gamma[at] = grade(a, b)[back]
+    return gamma
 
 
 def exact(feature: Feature, pairs: Pairs) -> Levels:
@@ -70,75 +97,81 @@ def exact(feature: Feature, pairs: Pairs) -> Levels:
 
 def near(feature: Feature, pairs: Pairs) -> Levels:
     """Words: 3 same, 2 nearly the same or one's words all in the other's, 1 alike, 0 not."""
-    gamma, differ, left, right = start(feature, pairs)
-    gamma[(gamma == 0) & ~differ] = 3
-    at = np.flatnonzero(differ)
+
     array = texts(feature)
-    a, b = array[left[at]], array[right[at]]
-    close, sets = jaro(a, b), similarity(token_set_ratio, a, b)
-    gamma[at] = np.where((close >= 0.93) | (sets >= 99), 2, np.where(close >= 0.85, 1, 0))
-    return gamma
+
+    def grade(left: Ints, right: Ints) -> Ints:
+        a, b = array[left], array[right]
+        close, sets = jaro(a, b, 0.85), similarity(token_set_ratio, a, b, 99)
+        return np.where((close >= 0.93) | (sets >= 99), 2, np.where(close >= 0.85, 1, 0))
+
+    return graded(feature, pairs, 3, grade)
 
 
 def dates(feature: Feature, pairs: Pairs) -> Levels:
     """4 same, 3 one slip or day and month exchanged, 2 two of three parts, 1 year or two slips."""
-    gamma, differ, left, right = start(feature, pairs)
-    gamma[(gamma == 0) & ~differ] = 4
-    at = np.flatnonzero(differ)
+
     array = texts(feature)
-    slips = edits(array[left[at]], array[right[at]])
-    parts = np.array(
-        [(value[:4], value[4:6], value[6:]) for value in feature.values] + [("", "", "")]
-    )
-    a, b = parts[left[at]], parts[right[at]]
-    same = a == b
-    crossed = same[:, 0] & (a[:, 1] == b[:, 2]) & (a[:, 2] == b[:, 1])
-    two = same.sum(axis=1) >= 2
-    level = np.where(same[:, 0] | (slips <= 2), 1, 0)
-    level = np.where(two, 2, level)
-    gamma[at] = np.where((slips <= 1) | crossed, 3, level)
-    return gamma
+    parts = np.array([(v[:4], v[4:6], v[6:]) for v in feature.values] or [("", "", "")])
+
+    def grade(left: Ints, right: Ints) -> Ints:
+        a, b = array[left], array[right]
+        slips = edits(a, b, 2)
+        one, other = parts[left], parts[right]
+        same = one == other
+        crossed = same[:, 0] & (one[:, 1] == other[:, 2]) & (one[:, 2] == other[:, 1])
+        two = same.sum(axis=1) >= 2
+        level = np.where(same[:, 0] | (slips <= 2), 1, 0)
+        level = np.where(two, 2, level)
+        return np.where((slips <= 1) | crossed, 3, level)
+
+    return graded(feature, pairs, 4, grade)
 
 
 def identifiers(feature: Feature, pairs: Pairs) -> Levels:
     """Digits and letters: 3 same, 2 one slip, 1 two slips in a longer one, 0 not."""
-    gamma, differ, left, right = start(feature, pairs)
-    gamma[(gamma == 0) & ~differ] = 3
-    at = np.flatnonzero(differ)
+
     array = texts(feature)
-    a, b = array[left[at]], array[right[at]]
-    slips = edits(a, b)
-    shorter = np.minimum([len(x) for x in a], [len(x) for x in b]) if len(a) else slips
-    gamma[at] = np.where((slips <= 1) & (shorter >= 4), 2,
-                         np.where((slips <= 2) & (shorter >= 6), 1, 0))  # fmt: skip
-    return gamma
+
+    def grade(left: Ints, right: Ints) -> Ints:
+        a, b = array[left], array[right]
+        slips = edits(a, b, 2)
+        shorter = np.array([min(len(x), len(y)) for x, y in zip(a, b, strict=True)])
+        two = np.where((slips <= 2) & (shorter >= 6), 1, 0)
+        return np.where((slips <= 1) & (shorter >= 4), 2, two)
+
+    return graded(feature, pairs, 3, grade)
 
 
 def postcodes(feature: Feature, pairs: Pairs) -> Levels:
     """3 same, 2 one slip, 1 same beginning (the area), 0 not."""
-    gamma, differ, left, right = start(feature, pairs)
-    gamma[(gamma == 0) & ~differ] = 3
-    at = np.flatnonzero(differ)
+
     array = texts(feature)
-    slips = edits(array[left[at]], array[right[at]])
-    areas = np.array([value[: max(2, len(value) - 3)] for value in feature.values] + [""])
-    area = areas[left[at]] == areas[right[at]]
-    gamma[at] = np.where(slips <= 1, 2, np.where(area, 1, 0))
-    return gamma
+    areas = np.array([v[: max(2, len(v) - 3)] for v in feature.values] or [""])
+
+    def grade(left: Ints, right: Ints) -> Ints:
+        a, b = array[left], array[right]
+        slips = edits(a, b, 1)
+        same = areas[left] == areas[right]
+        return np.where(slips <= 1, 2, np.where(same, 1, 0))
+
+    return graded(feature, pairs, 3, grade)
 
 
 def addresses(feature: Feature, pairs: Pairs) -> Levels:
     """4 same, 3 nearly, 2 clearly alike or one contains the other, 1 alike, 0 not."""
-    gamma, differ, left, right = start(feature, pairs)
-    gamma[(gamma == 0) & ~differ] = 4
-    at = np.flatnonzero(differ)
+
     array = texts(feature)
-    a, b = array[left[at]], array[right[at]]
-    ratio, sets = similarity(token_sort_ratio, a, b), similarity(token_set_ratio, a, b)
-    level = np.where(ratio >= 70, 1, 0)
-    level = np.where((ratio >= 83) | (sets >= 98), 2, level)
-    gamma[at] = np.where(ratio >= 93, 3, level)
-    return gamma
+
+    def grade(left: Ints, right: Ints) -> Ints:
+        a, b = array[left], array[right]
+        ratio = similarity(token_sort_ratio, a, b, 70)
+        sets = similarity(token_set_ratio, a, b, 98)
+        level = np.where(ratio >= 70, 1, 0)
+        level = np.where((ratio >= 83) | (sets >= 98), 2, level)
+        return np.where(ratio >= 93, 3, level)
+
+    return graded(feature, pairs, 4, grade)
 
 
 def mails(mail: Feature, user: Feature, pairs: Pairs) -> Levels:
@@ -146,16 +179,22 @@ def mails(mail: Feature, user: Feature, pairs: Pairs) -> Levels:
     gamma, differ, left, right = start(mail, pairs)
     gamma[(gamma == 0) & ~differ] = 4
     at = np.flatnonzero(differ)
-    array, parts = texts(mail), texts(user)
-    whole = edits(array[left[at]], array[right[at]])
+    a, b, back = distinct(left[at], right[at])
+    array = texts(mail)
+    whole = edits(array[a], array[b], 2)[back]
     ul, ur = user.codes[pairs[0][at]], user.codes[pairs[1][at]]
-    a, b = parts[ul], parts[ur]
-    close = jaro(a, b)
+    close = jaro_of(user, ul, user, ur, 0.9)
     known = (ul >= 0) & (ur >= 0)
     level = np.where(known & (close >= 0.92), 1, 0)
     level = np.where(known & (ul == ur), 2, level)
     gamma[at] = np.where((whole <= 2) & (close >= 0.9), 3, level)
     return gamma
+
+
+def jaro_of(one: Feature, left: Codes, other: Feature, right: Codes, least: float) -> Floats:
+    """Jaro-Winkler similarities of values by code."""
+    a, b, back = distinct(left, right)
+    return jaro(texts(one)[a], texts(other)[b], least)[back]
 
 
 def best_of(compare: Callable[[Feature, Pairs], Levels], features: Sequence[Feature],
@@ -197,23 +236,26 @@ def surnames(records: Records, pairs: Pairs) -> Levels:
 
 
 def _person_name(records: Records, pairs: Pairs, name: str, other: str,
-                 rank: Callable[..., Levels]) -> Levels:  # fmt: skip
+                 rank: Callable[[Texts, Texts], Levels]) -> Levels:  # fmt: skip
     feature, cross = records.features[name], records.features[other]
     gamma, differ, left, right = start(feature, pairs)
     top = 6 if name == "given" else 5
     gamma[(gamma == 0) & ~differ] = top
     at = np.flatnonzero(differ)
-    a, b = texts(feature)[left[at]], texts(feature)[right[at]]
-    close = jaro(a, b)
-    l_rows, r_rows = pairs[0][at], pairs[1][at]
-    crossed = _crossed(records, (l_rows, r_rows), name, other)
-    rest = np.flatnonzero(~crossed & (close < 0.8))
+    a, b, back = distinct(left[at], right[at])
+    array = texts(feature)
+    level = rank(array[a], array[b])[back]
+    rows = pairs[0][at], pairs[1][at]
+    crossed = _crossed(records, rows, name, other)
+    far = level == 0 if name == "given" else (level == 0) | (level == 2)
+    rest = np.flatnonzero(~crossed & far)
     if len(rest):
-        foreign = texts(cross)
-        l_rest, r_rest = cross.codes[l_rows[rest]], cross.codes[r_rows[rest]]
-        swapped = np.minimum(jaro(a[rest], foreign[r_rest]), jaro(b[rest], foreign[l_rest]))
-        crossed[rest] = swapped >= 0.88
-    gamma[at] = rank(a, b, close, crossed)
+        l_cross, r_cross = cross.codes[rows[0][rest]], cross.codes[rows[1][rest]]
+        there = jaro_of(feature, left[at][rest], cross, r_cross, 0.88)
+        back_again = jaro_of(feature, right[at][rest], cross, l_cross, 0.88)
+        crossed[rest] = np.minimum(there, back_again) >= 0.88
+    weak = (level == 0) | (level == 2) if name == "given" else level < 4
+    gamma[at] = np.where(crossed & weak, 3, level)
     return gamma
 
 
@@ -233,13 +275,10 @@ def _crossed(records: Records, pairs: Pairs, name: str, other: str) -> Bools:
     return np.asarray((there & back) | ((there | back) & missing) | middle)
 
 
-def _given_level(a: NDArray[np.object_], b: NDArray[np.object_], close: Floats,
-                 crossed: Bools) -> Levels:  # fmt: skip
-    level = np.where(close >= 0.8, 2, 0).astype(np.int8)
-    level[crossed] = 3
-    level[close >= 0.92] = 4
-    for at in np.flatnonzero(level < 5):
-        x, y = a[at], b[at]
+def _given_level(a: Texts, b: Texts) -> Levels:
+    close = jaro(a, b, 0.8)
+    level = np.where(close >= 0.92, 4, np.where(close >= 0.8, 2, 0)).astype(np.int8)
+    for at, (x, y) in enumerate(zip(a, b, strict=True)):
         if x[:1] == y[:1] and (len(x) == 1 or len(y) == 1):
             level[at] = 1
         elif (len(x) > 2 and len(y) > 2 and (x.startswith(y) or y.startswith(x))) or (
@@ -252,31 +291,30 @@ def _given_level(a: NDArray[np.object_], b: NDArray[np.object_], close: Floats,
 _NONE: frozenset[int] = frozenset()
 
 
-def _surname_level(a: NDArray[np.object_], b: NDArray[np.object_], close: Floats,
-                   crossed: Bools) -> Levels:  # fmt: skip
+def _surname_level(a: Texts, b: Texts) -> Levels:
+    close = jaro(a, b, 0.82)
     level = np.where(close >= 0.82, 1, 0).astype(np.int8)
-    for at in np.flatnonzero(close < 0.92):
-        x, y = a[at], b[at]
+    for at, (x, y) in enumerate(zip(a, b, strict=True)):
         if (" " in x or " " in y) and set(x.split()) & set(y.split()):
             level[at] = 2
-    level[crossed] = 3
     level[close >= 0.92] = 4
     return level
 
 
 def middle_names(feature: Feature, pairs: Pairs) -> Levels:
     """3 same, 2 all of one in the other or its initial, 1 something shared, 0 not."""
-    gamma, differ, left, right = start(feature, pairs)
-    gamma[(gamma == 0) & ~differ] = 3
-    at = np.flatnonzero(differ)
+
     array = texts(feature)
-    a, b = array[left[at]], array[right[at]]
-    sets, close = similarity(token_set_ratio, a, b), jaro(a, b)
-    initial = np.array([x[:1] == y[:1] and min(len(x), len(y)) == 1 for x, y in
-                        zip(a, b, strict=True)], dtype=bool)  # fmt: skip
-    level = np.where((sets >= 60) | (close >= 0.8), 1, 0)
-    gamma[at] = np.where((sets >= 99) | (close >= 0.92) | initial, 2, level)
-    return gamma
+
+    def grade(left: Ints, right: Ints) -> Ints:
+        a, b = array[left], array[right]
+        sets, close = similarity(token_set_ratio, a, b, 60), jaro(a, b, 0.8)
+        initial = np.array([x[:1] == y[:1] and min(len(x), len(y)) == 1 for x, y in
+                            zip(a, b, strict=True)], dtype=bool)  # fmt: skip
+        level = np.where((sets >= 60) | (close >= 0.8), 1, 0)
+        return np.where((sets >= 99) | (close >= 0.92) | initial, 2, level)
+
+    return graded(feature, pairs, 3, grade)
 
 
 def companies(records: Records, pairs: Pairs) -> Levels:
@@ -287,7 +325,7 @@ def companies(records: Records, pairs: Pairs) -> Levels:
     at = np.flatnonzero(differ)
     array = texts(feature)
     a, b = array[left[at]], array[right[at]]
-    ratio, close = similarity(token_sort_ratio, a, b), jaro(a, b)
+    ratio, close = similarity(token_sort_ratio, a, b, 75), jaro(a, b, 0.88)
     shared = _telling_words(records, pairs[0][at], pairs[1][at])
     joined = np.array(["".join(value.split()) for value in feature.values] + [""])
     ordered = np.array([" ".join(sorted(value.split())) for value in feature.values] + [""])
