@@ -72,7 +72,9 @@ class Truth:
         if not {said.a.identifier, said.b.identifier} <= set(self.keys):
             return None
         a, b = (self.refs[self.key_at(end.identifier, end.at_ms)] for end in (said.a, said.b))
-        return identity.Decision(a, b, said.same, said.at_ms) if a != b else None
+        if a == b:
+            return None
+        return identity.Decision(a, b, said.same, said.at_ms, match=said.kind == "match")
 
     def _links(self) -> Iterator[identity.Link]:
         for key in self.keys:

@@ -19,7 +19,13 @@ refs = st.integers(0, len(NODES) - 1)
 pairs = st.tuples(refs, refs).filter(lambda p: p[0] != p[1])
 links = st.lists(st.builds(lambda p, d: Link(*p, d), pairs, st.integers(0, 3)), max_size=40)
 decisions = st.lists(
-    st.builds(lambda p, s, at: Decision(*p, s, at), pairs, st.booleans(), st.integers(0, 2)),
+    st.builds(
+        lambda p, s, at, m: Decision(*p, s, at, m),
+        pairs,
+        st.booleans(),
+        st.integers(0, 2),
+        st.booleans(),
+    ),
     max_size=4,
 )
 
@@ -71,7 +77,7 @@ def test_limits_and_decisions_hold_for_whole_groups(
 
 def _counts_as_one(group: list[int], said: list[Decision]) -> Counter[str]:
     """Values by namespace; of a group that humans joined, what cannot be told apart is left out."""
-    if any(one.same and {one.a, one.b} <= set(group) for one in said):
+    if any(one.same and not one.match and {one.a, one.b} <= set(group) for one in said):
         return Counter()
     return Counter(BY_REF[ref].identifier.namespace for ref in group)
 
@@ -173,3 +179,28 @@ def test_an_address_that_everybody_uses_says_nothing() -> None:
     assert all(len(group) == 1 for group in part.groups)
     part = identity.partition([*users, support], found[1:], identity.RULES)
     assert not part.generic
+
+
+def test_a_match_joins_last_and_keeps_to_limits() -> None:
+    a, b, p, q = refs_of("user_id:a", "user_id:b", "email:p@x.y", "email:q@x.y")
+    alike = [Decision(p, q, same=True, match=True)]
+    part = identity.partition(NODES, [Link(a, p, 0)], identity.RULES, alike)
+    assert {a, p, q} in [set(group) for group in part.groups]
+    # both have a user id: whoever is alike, two accounts are not one person's by likeness
+    both = [Link(a, p, 0), Link(b, q, 0)]
+    part = identity.partition(NODES, both, identity.RULES, alike)
+    assert part.suppressed[min(p, q), max(p, q)] == "limit:user_id"
+    assert {a, p} in [set(group) for group in part.groups]
+    # nor does it take a place that a link needs, however late the link is seen
+    part = identity.partition(
+        NODES, [Link(b, p, 5)], identity.RULES, [Decision(a, p, same=True, at_ms=9, match=True)]
+    )
+    assert {b, p} in [set(group) for group in part.groups]
+
+
+def test_a_human_outranks_a_match() -> None:
+    p, q = refs_of("email:p@x.y", "email:q@x.y")
+    alike = Decision(p, q, same=True, at_ms=9, match=True)
+    part = identity.partition(NODES, [], identity.RULES, [alike, Decision(q, p, same=False)])
+    assert {p, q} not in [set(group) for group in part.groups]
+    assert part.suppressed[min(p, q), max(p, q)] == "decision"

@@ -83,7 +83,7 @@ _ENDS = [
 ]  # fmt: skip
 _SAID = st.lists(
     st.tuples(
-        st.sampled_from(["same", "not_same", "not_same", "pin"]),
+        st.sampled_from(["same", "not_same", "not_same", "pin", "match"]),
         st.lists(st.sampled_from(_ENDS), min_size=2, max_size=2, unique=True),
     ),
     min_size=1,

@@ -200,7 +200,7 @@ def words(world: World, rng: random.Random, most: int = 4) -> list[decisions.Sai
     out = []
     for n in range(rng.randint(1, most)):
         ends = [_end(key, rng) for key in rng.sample(keys, 2)]
-        kind = rng.choice(("same", "not_same", "pin"))
+        kind = rng.choice(("same", "not_same", "pin", "match"))
         out.append(decisions.Said(n + 1, kind, ends[0], ends[1], "", "user:1", "Ann", n))
     return out
 

@@ -19,6 +19,7 @@ from onefold.api import (
     house,
     identity,
     imports,
+    matching,
     people,
     plans,
     signals,
@@ -60,6 +61,7 @@ def router() -> Router:
         route_handlers=[
             *people.HANDLERS,
             *identity.HANDLERS,
+            *matching.HANDLERS,
             *accounts.HANDLERS,
             *contacts.HANDLERS,
             *tickets.HANDLERS,

@@ -24,6 +24,7 @@ from onefold import storage
 from onefold.kernel import limits
 from onefold.kernel.settings import Settings
 from onefold.record import connecting, importing
+from onefold.record import importing, matching
 from onefold.sources import connectors
 from onefold.storage import jobs, locks
 
@@ -52,10 +53,14 @@ TASKS: dict[str, jobs.Task] = {
     importing.RUN: importing.run,
     importing.REVERT: importing.take_back,
     connectors.run.RUN: connecting.run,
+    connectors.run.RUN: connectors.run.run,
+    matching.run.RUN: matching.run.run,
 }
 PERIODIC: tuple[jobs.Periodic, ...] = (
     jobs.Periodic("* * * * *", connectors.run.DUE, connectors.run.due),
     jobs.Periodic("* * * * *", "lake.work", _lake),
+    jobs.Periodic("* * * * *", matching.run.DUE, matching.run.due),
+    jobs.Periodic("23 * * * *", matching.trust.TASK, matching.trust.refresh_task),
 )
 
 

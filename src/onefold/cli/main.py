@@ -30,6 +30,7 @@ app.command(keys)
 app.command(sources)
 app.command(users)
 app.command("onefold.cli.lake:app", name="lake")  # DuckDB and PyIceberg only when asked for
+app.command("onefold.cli.likeness:app", name="matching")
 
 
 def _say(text: str) -> None:

@@ -158,7 +158,10 @@ def _said(region: Region, every: Mapping[int, Part]) -> list[_Heard]:
         a, b = region.part_of(said.a), region.part_of(said.b)
         if a is None or b is None or a is b or a.fragment not in every or b.fragment not in every:
             continue
-        out.append((said, model.Decision(a.fragment, b.fragment, said.same, said.at_ms)))
+        decision = model.Decision(
+            a.fragment, b.fragment, said.same, said.at_ms, match=said.kind == "match"
+        )
+        out.append((said, decision))
     return out
 
 

@@ -64,12 +64,16 @@ class Link(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """A human's word on two nodes, by `ref`: the same person, or not. `at_ms`: when it was said."""
+    """A word on two nodes, by `ref`: the same person, or not. `at_ms`: when it was said.
+
+    `match`: said by likeness, not by a human, so it goes after every link and keeps to the limits.
+    """
 
     a: int
     b: int
     same: bool
     at_ms: int = 0
+    match: bool = False
 
 
 class Partition(msgspec.Struct, frozen=True):

@@ -3,9 +3,9 @@
 Links are taken strongest first, and each joins the groups of its ends unless that would break a
 limit, a human's "not the same", or the size cap; such a link is suppressed, with the reason.
 Strength: a human's decision, the latest first; then what alias calls say; then person to person,
-person to device, device to device; then the newest day; then the sum of the namespaces' priorities;
-then the key. Nothing depends on the order of the input. A group is checked as a whole, so limits
-hold however long the chain of links.
+person to device, device to device, and last what was matched by likeness; then the newest day; then
+the sum of the namespaces' priorities; then the key. Nothing depends on the order of the input. A
+group is checked as a whole, so limits hold however long the chain of links.
 
 A human's "the same" outranks the limits: a group that humans made of n people, each with a user id
 of its own, may hold n times what one person can. It yields to "not the same" and the cap.
@@ -29,6 +29,7 @@ from onefold.kernel.identifiers import FORMER
 
 _DECIDED, _SUCCEEDS, _IS = 0, 1, 2  # the latter two: links of a former id
 _TIERS = {("person", "person"): 3, ("device", "person"): 4, ("device", "device"): 5}
+_MATCHED = 6  # after every link
 _Key = tuple[str, str, int]
 
 
@@ -55,10 +56,10 @@ def partition(
         pair = (link.a, link.b) if link.a < link.b else (link.b, link.a)
         days[pair] = max(link.last_day, days.get(pair, link.last_day))
     generic = _generic(by_ref, days, rules)
-    same, apart = _decided(decisions)
+    same, apart, matched = _decided(decisions)
     groups = _singles(by_ref, rules, apart)
     suppressed: dict[tuple[int, int], str] = {}
-    for pair in _strongest_first(by_ref, days, same, rules):
+    for pair in _strongest_first(by_ref, days, same, matched, rules):
         a, b = groups[pair[0]], groups[pair[1]]
         decided = pair in same
         if not decided and (pair[0] in generic or pair[1] in generic):
@@ -94,17 +95,19 @@ def _generic(
 
 def _decided(
     decisions: Iterable[model.Decision],
-) -> tuple[dict[tuple[int, int], int], dict[int, set[int]]]:
+) -> tuple[dict[tuple[int, int], int], dict[int, set[int]], dict[tuple[int, int], int]]:
     same: dict[tuple[int, int], int] = {}
+    matched: dict[tuple[int, int], int] = {}
     apart: dict[int, set[int]] = defaultdict(set)
     for decision in decisions:
         if decision.same:
             pair = min(decision.a, decision.b), max(decision.a, decision.b)
-            same[pair] = max(decision.at_ms, same.get(pair, decision.at_ms))
+            found = matched if decision.match else same
+            found[pair] = max(decision.at_ms, found.get(pair, decision.at_ms))
         else:
             apart[decision.a].add(decision.b)
             apart[decision.b].add(decision.a)
-    return same, apart
+    return same, apart, matched
 
 
 def _singles(
@@ -124,6 +127,7 @@ def _strongest_first(
     by_ref: dict[int, model.Node],
     days: dict[tuple[int, int], int],
     same: dict[tuple[int, int], int],
+    matched: dict[tuple[int, int], int],
     rules: Rules,
 ) -> list[tuple[int, int]]:
     def strength(pair: tuple[int, int]) -> tuple[int, int, int, _Key, _Key]:
@@ -133,13 +137,15 @@ def _strongest_first(
         first, second = sorted((_key(a), _key(b)))
         if pair in same:
             tier, newest = _DECIDED, same[pair]
+        elif pair not in days:
+            tier, newest = _MATCHED, matched[pair]
         elif FORMER in (a.identifier.namespace, b.identifier.namespace):
             tier, newest = _IS if _is_former(by_ref, pair) else _SUCCEEDS, days[pair]
         else:
             tier, newest = _TIERS[kinds], days[pair]
         return tier, -newest, one.priority + other.priority, first, second
 
-    return sorted(days.keys() | same.keys(), key=strength)
+    return sorted(days.keys() | same.keys() | matched.keys(), key=strength)
 
 
 def _is_former(by_ref: dict[int, model.Node], pair: tuple[int, int]) -> bool:

@@ -13,7 +13,7 @@ NAMES = {
     "per": "person", "acc": "account", "con": "contact", "tsk": "task", "tkt": "ticket",
     "sig": "signal", "usr": "user", "src": "source", "dst": "destination",
     "dec": "decision",
-    "imp": "import", "cnn": "connector",
+    "imp": "import", "cnn": "connector", "pair": "pair to review", "model": "matching model",
 }  # fmt: skip
 _ID_MAX = 2**63 - 1
 _DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)

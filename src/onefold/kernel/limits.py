@@ -151,6 +151,30 @@ graph_nodes_max = 2_000  # identifiers and chapters looked at to explain who is 
 graph_people_max = 200
 graph_drawn_max = 60  # identifiers and chapters in the picture; the list holds all
 
+# identity: known people matched by likeness
+match_candidates_max = 200  # records that one record is compared with
+match_block_max = 100  # records that share one key; a commoner key says too little
+match_keys_max = 24  # of one record
+match_chunk_records = 200  # scored in one transaction
+match_gather_chunk = 500  # people read in one transaction
+match_gather_max = 100_000  # changed people read by one run; the next goes on
+match_train_records_max = 50_000  # a model is trained on; more are sampled
+match_train_records_min = 20  # with fewer there is nothing to learn from
+match_frequencies_max = 20_000  # values of one field whose commonness a model keeps
+match_model_bytes_max = 32_000_000  # of a model file
+match_models_kept = 20
+match_models_cached_max = 4
+match_runs_kept = 100
+match_field_chars_max = 200  # of one field that is compared
+match_open_max = 10_000  # pairs that wait for a person's answer; the least important give way
+match_answers_max = 500  # pairs answered at once
+match_joined_run_max = 1_000  # joined without asking in one run
+match_skip_days = 7  # that a skipped pair is not shown to who skipped it
+match_entry_max = 5  # likely duplicates told of somebody being typed in
+match_look_share = 100  # looking for changes takes at most one part in so many of the time
+trust_listed_max = 200  # people or links listed behind a number of the trust page
+trust_names_max = 50_000  # people whose names are compared for over-merges
+
 # audiences
 audiences_max = 1_000
 definition_nodes_max = 200

@@ -10,6 +10,7 @@ from onefold.profiles import merge, model, store
 from onefold.storage import Connection
 
 PERSON_STATES = "SELECT state FROM fragment WHERE person_id = %s"
+PEOPLE_STATES = "SELECT person_id, state FROM fragment WHERE person_id = ANY(%s) ORDER BY id"
 ACCOUNT_STATE = """
 SELECT f.id, f.state FROM account a
 JOIN identifier i ON i.namespace = 'account_id' AND md5(i.value) = md5(a.key) AND i.value = a.key
@@ -57,6 +58,17 @@ def person(conn: Connection, viewer: Viewer, person_id: int) -> model.PersonView
     if not rows:
         return None
     return _view(conn, [model.decode(data) for (data,) in rows])
+
+
+def states_of(
+    conn: Connection, viewer: Viewer, person_ids: Sequence[int]
+) -> dict[int, list[model.State]]:
+    """The states of each person's fragments; people without any are left out."""
+    viewer.must_read()
+    out: dict[int, list[model.State]] = {}
+    for person_id, data in conn.execute(PEOPLE_STATES, (list(person_ids),), binary=True):
+        out.setdefault(person_id, []).append(model.decode(data))
+    return out
 
 
 def account(conn: Connection, viewer: Viewer, account_id: int) -> model.PersonView | None:

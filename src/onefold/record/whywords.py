@@ -160,6 +160,7 @@ def decided(said: decisions.Said) -> str:
         "same": "are the same person",
         "not_same": "are different people",
         "pin": "stay together",
+        "match": "are alike enough to be the same person",
     }[said.kind]
     reason = f": “{said.reason}”" if said.reason else ""
     return f"{said.actor_name} decided on {when(said.at_ms)} that {a} and {b} {what}{reason}."

@@ -6,7 +6,7 @@ import msgspec
 
 from onefold.kernel.facts import Identifier
 
-Kind = Literal["same", "not_same", "pin"]
+Kind = Literal["same", "not_same", "pin", "match"]
 
 
 class End(NamedTuple):
@@ -23,7 +23,8 @@ class Said(msgspec.Struct, frozen=True):
     """A decision.
 
     kind        same: one person. not_same: different people. pin: as `same`, said of two that are
-                together already, so that nothing newer takes them apart
+                together already, so that nothing newer takes them apart. match: as `same`, said by
+                likeness above a threshold that a human switched on; links and limits outrank it
     undone_ms   when somebody took it back, or None
     replaced_by a later decision on the same two ends, or None
     pending     the worker has not taken the latest change of it up yet

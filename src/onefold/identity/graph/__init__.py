@@ -4,9 +4,9 @@ from onefold.identity.graph.history import Moment, history, members_at
 from onefold.identity.graph.model import Edge, Graph, Spot
 from onefold.identity.graph.paths import around, grow, path, without
 from onefold.identity.graph.store import spot_at
-from onefold.identity.graph.trial import Trial, try_out
+from onefold.identity.graph.trial import Trial, tried, try_out
 
 __all__ = [
     "Edge", "Graph", "Moment", "Spot", "Trial", "around", "grow", "history", "members_at", "path",
-    "spot_at", "try_out", "without",
+    "spot_at", "tried", "try_out", "without",
 ]  # fmt: skip

@@ -26,12 +26,23 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 def try_out(
-    conn: Connection, viewer: Viewer, add: Iterable[Said] = (), drop: Iterable[Said] = ()
+    conn: Connection,
+    viewer: Viewer,
+    add: Iterable[Said] = (),
+    drop: Iterable[Said] = (),
 ) -> Trial:
     """What more or fewer decisions would do."""
     viewer.must_read()
     add, drop = list(add), list(drop)
     book = decisions.Book(decisions.in_force(conn)).with_change(add, drop)
+    return tried(conn, viewer, book, add, drop)
+
+
+def tried(
+    conn: Connection, viewer: Viewer, book: decisions.Book, add: list[Said], drop: list[Said]
+) -> Trial:
+    """The same with the decisions after the change at hand: for who tries many."""
+    viewer.must_read()
     named = {end.identifier for said in (*add, *drop) for end in (said.a, said.b)}
     seeds = set(store.ids_of(conn, named).values())
     new_ids = count(store.next_ids(conn)[2] + 1)
