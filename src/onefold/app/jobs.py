@@ -23,8 +23,7 @@ from procrastinate import retry
 from onefold import storage
 from onefold.kernel import limits
 from onefold.kernel.settings import Settings
-from onefold.record import connecting, importing
-from onefold.record import importing, matching
+from onefold.record import connecting, importing, matching
 from onefold.sources import connectors
 from onefold.storage import jobs, locks
 
@@ -53,7 +52,6 @@ TASKS: dict[str, jobs.Task] = {
     importing.RUN: importing.run,
     importing.REVERT: importing.take_back,
     connectors.run.RUN: connecting.run,
-    connectors.run.RUN: connectors.run.run,
     matching.run.RUN: matching.run.run,
 }
 PERIODIC: tuple[jobs.Periodic, ...] = (
