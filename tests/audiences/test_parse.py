@@ -169,12 +169,46 @@ def test_every_fault_is_told_at_once_with_its_place_and_the_likely_word() -> Non
         ({"count": {"event": "x", "where": {"a": [1]}}, "is": 1}, "where.count.where.a", "{in:"),
         ({"any": {"tickets": {"tag": "  "}}}, "where.any.tickets.tag", "blank"),
         ({"account": "pro"}, "where.account", "account: {trait"),
+        ({"trait": "plan", "matches": "(?=a)"}, "where.matches", "RE2"),
+        ({"trait": "plan", "matches": "a" * 201}, "where.matches", "200"),
+        ({"trait": "ends", "before": "soon"}, "where.before", "`30d ahead`"),
+        ({"count": {"where": {"a": {"after": "now"}}}, "is": 1},
+         "where.count.where.a.after", "`within: 7d`"),
+        ({"count": {"within": "7d", "this": "month"}, "is": 1}, "where.count", "one window"),
+        ({"count": {"this": "moon"}, "is": 1}, "where.count.this", "`month`"),
+        ({"count": {"within": "7h", "by": "day"}, "is": 1}, "where.count.within", "whole days"),
+        ({"count": {"within": "7d", "zone": "UTC"}, "is": 1}, "where.count.zone", "`by: day`"),
+        ({"count": {"this": "day", "zone": "Mars/Base"}, "is": 1}, "where.count.zone", "Berlin"),
+        ({"count": {"since": "1.3.2026"}, "is": 1}, "where.count.since", "`2026-03-01`"),
+        ({"count": {"where": {"any": []}}, "is": 1}, "where.count.where.any", "{in: […]}"),
+        ({"sum": {"event": "x"}, "is": 1}, "where.sum.of", "property"),
+        ({"sum": {"of": "a"}, "is": "5"}, "where.is", "Write a number"),
+        ({"sum": {"of": "a"}, "is": 1e13}, "where.is", "10^12"),
+        ({"days": {"event": "x"}, "is": 1}, "where.days", "`within: 30d`"),
+        ({"distinct": {"of": "a"}, "is": 0.5}, "where.is", "whole number"),
+        ({"since_last": {"event": "x"}}, "where", "`at_least: 14d`"),
+        ({"since_last": {"event": "x"}, "at_least": 14}, "where.at_least", "`7d`"),
+        ({"inactive": {}}, "where.inactive.for", "`7d`"),
+        ({"sequence": {"first": {"event": "a"}, "within": "1d", "in_last": "7d"}},
+         "where.sequence", "`without`"),
+        ({"sequence": {"first": {}, "then": {"event": "b"}, "within": "1d", "in_last": "7d"}},
+         "where.sequence.first.event", "name"),
+        ({"sequence": {"first": {"event": "a"}, "then": {"event": "b"}, "within": "8d",
+                       "in_last": "7d"}}, "where.sequence.in_last", "further back"),
+        ({"sequence": {"first": {"event": "a"}, "then": {"event": "b"}, "within": "1s",
+                       "in_last": "7d"}}, "where.sequence.within", "less far back"),
     ],
 )  # fmt: skip
 def test_a_fault_says_where_and_what_to_write(where: Any, field: str, words: str) -> None:
     faults = _faults(_person(where))
     assert faults.keys() == {field}
     assert words in faults[field]
+
+
+def test_faults_of_a_text_name_their_lines() -> None:
+    faults = _faults("of: person\nwhere:\n  all:\n    - trait: plan\n      iz: 1\n    - trait: x\n")
+    assert faults["where.all[0].iz"].startswith("(line 5) is not known here.")
+    assert faults["where.all[1]"].startswith("(line 6) does not compare.")
 
 
 def test_an_account_asks_its_own_traits_and_company_is_an_account() -> None:

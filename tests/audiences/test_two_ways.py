@@ -9,13 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from onefold.audiences import Definition, compile_live, compile_sql, leaves, parse, windows
+from onefold.audiences import Definition, compile_live, compile_sql, frames, leaves, parse, windows
+from onefold.kernel.facts import OURS
+from onefold.profiles import fold
+from onefold.worker.catalog import fold_of
 from tests.audiences import invent
 from tests.audiences.invent import NOW, Happened, Known
 
 TABLES = """
 CREATE TABLE entities (entity_id BIGINT);
-CREATE TABLE facts (entity_id BIGINT, name VARCHAR, at_ms BIGINT, properties JSON);
+CREATE TABLE facts (entity_id BIGINT, name VARCHAR, at_ms BIGINT, properties JSON, own BOOLEAN);
 CREATE TABLE traits (entity_id BIGINT, name VARCHAR, value JSON);
 CREATE TABLE account_traits (entity_id BIGINT, name VARCHAR, value JSON);
 CREATE TABLE tickets
@@ -43,7 +46,9 @@ def _fill(duck: duckdb.DuckDBPyConnection, people: list[Known]) -> None:
     rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in TABLE_NAMES}
     for i, known in enumerate(people):
         rows["entities"].append((i,))
-        rows["facts"] += [(i, e.name, e.at_ms, _json(e.properties)) for e in known.events]
+        rows["facts"] += [
+            (i, e.name, e.at_ms, _json(e.properties), e.category not in OURS) for e in known.events
+        ]
         rows["traits"] += [(i, name, _json(value)) for name, value in known.traits.items()]
         rows["account_traits"] += [
             (i, name, _json(value)) for name, found in known.accounts.items() for value in found
@@ -96,6 +101,27 @@ def test_every_comparison_means_the_same_in_both(
         assert _live(definition, people, NOW) == _by_sql(duck, definition, NOW)
 
 
+@pytest.mark.parametrize("kind", ["counts", "measures", "recency", "sequences"])
+@settings(thorough, max_examples=300)
+@given(
+    data=st.data(),
+    people=st.lists(invent.subjects, min_size=1, max_size=4),
+    now_ms=invent.moments,
+)
+def test_every_kind_of_condition_on_events_means_the_same_in_both(
+    duck: duckdb.DuckDBPyConnection,
+    kind: str,
+    data: st.DataObject,
+    people: list[Known],
+    now_ms: int,
+) -> None:
+    where = data.draw(getattr(invent, kind)())
+    for of in ("person", "account"):
+        definition = parse({"of": of, "where": where})
+        _fill(duck, people)
+        assert _live(definition, people, now_ms) == _by_sql(duck, definition, now_ms)
+
+
 @thorough
 @given(st.data(), st.sampled_from(invent.WINDOWS), st.integers(1, 4))
 def test_window_edges_are_the_same_in_both(
@@ -138,33 +164,33 @@ def test_an_answer_stays_until_its_next_time(
 
 
 def _turns(definition: Definition, known: Known) -> list[int]:
-    """Every time at which any count can change."""
+    """Times at which a count can change."""
     out = []
     for leaf in leaves(definition):
-        if leaf.window_ms is not None:
-            size, span = windows.bucket_ms(leaf.window_ms), windows.span(leaf.window_ms)
+        if leaf.frame.kind == "sliding":
+            size, span = frames.size_ms(leaf.frame), frames.kept(leaf.frame)
             for bucket in known.buckets(leaf.key):
                 out += [bucket * size, (bucket + span) * size]
     return out
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(invent.definitions, invent.histories, st.data(), invent.moments)
-def test_merging_split_histories_is_folding_their_union(
+def test_merging_split_histories_in_any_order_is_folding_their_union(
     definition: Definition, events: list[Happened], data: st.DataObject, now_ms: int
 ) -> None:
     parts: list[list[Happened]] = [[], [], []]
     for event in data.draw(st.permutations(events)):
         parts[data.draw(st.integers(0, 2))].append(event)
     for leaf in leaves(definition):
-        folded = [invent.fold(leaf, part) for part in parts]
-        whole = invent.fold(leaf, events)
-        assert windows.merge(folded) == windows.merge(folded[::-1]) == whole
-        for part in folded:
-            windows.prune(part, leaf, now_ms)
-        assert windows.count(windows.merge(folded), leaf, now_ms) == windows.count(
-            whole, leaf, now_ms
-        )
+        whole = invent.fold_events(leaf, events)
+        assert invent.joined(leaf, parts) == invent.joined(leaf, parts[::-1]) == whole
+        pruned = dict(whole)
+        fold.prune(pruned, fold_of(leaf, 1, frozenset()), now_ms) if frames.kept(leaf.frame) else 0
+        first, last = frames.inside(leaf.frame, now_ms)
+        assert {b: c for b, c in pruned.items() if first <= b <= last} == {
+            b: c for b, c in whole.items() if first <= b <= last
+        }
 
 
 @thorough

@@ -8,6 +8,7 @@ from onefold.profiles import fold, merge
 from onefold.profiles.model import State, Trait, decode, encode
 
 HOUR = 3_600_000
+DAY = 24 * HOUR
 LEAF = fold.LeafFold(id=1, key="k", shared=False, size_ms=HOUR, keep=0, match=None)
 SHARED = fold.LeafFold(id=1, key="k", shared=True, size_ms=HOUR, keep=0, match=None)
 
@@ -57,11 +58,11 @@ def test_order_of_arrival_does_not_matter(history: list[facts.Fact], rng: object
 def test_merging_fragments_is_folding_all_their_facts(history: list[facts.Fact], at: int) -> None:
     left, right, whole = folded(history[:at]), folded(history[at:]), folded(history)
     assert merge.view([left, right], {}) == merge.view([right, left], {}) == merge.view([whole], {})
-    assert merge.buckets([left, right], 1) == merge.buckets([whole], 1)
+    assert merge.buckets([left, right], LEAF) == merge.buckets([whole], LEAF)
     joined = merge.memberships([left, right])
     assert joined == merge.memberships([whole])
-    both = merge.shared_buckets([([left, right], joined)], 1, HOUR, "p")
-    assert both == merge.shared_buckets([([whole], joined)], 1, HOUR, "p")
+    both = merge.shared_buckets([([left, right], joined)], SHARED, "p")
+    assert both == merge.shared_buckets([([whole], joined)], SHARED, "p")
 
 
 @given(FACTS)
@@ -77,7 +78,7 @@ def test_every_fact_counts_for_one_account_at_most(history: list[facts.Fact]) ->
     counted = sum(
         n
         for _, account in joined
-        for n in merge.shared_buckets([([state], joined)], 1, HOUR, account).values()
+        for n in merge.shared_buckets([([state], joined)], SHARED, account).values()
     )
     assert counted == (len(history) if joined else 0)
 
@@ -97,7 +98,8 @@ def test_what_was_edited_by_hand_wins_over_later_events() -> None:
     assert fold.wins(by_hand, event)
 
 
-def test_before_any_membership_the_first_account_counts() -> None:
-    joined = [(100, "p"), (500, "q")]
-    assert [merge.account_at(joined, at) for at in (0, 100, 499, 500, 900)] == ["p"] * 3 + ["q"] * 2
-    assert merge.account_at([], 5) is None
+def test_a_day_belongs_to_the_account_joined_last_by_its_end_or_first_of_all() -> None:
+    joined = [(100 * DAY + 7, "p"), (105 * DAY, "q")]
+    days = (0, 99, 100, 104, 105, 900)
+    assert [merge.account_on(joined, day) for day in days] == ["p"] * 4 + ["q"] * 2
+    assert merge.account_on([], 5) is None

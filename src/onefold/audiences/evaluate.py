@@ -9,17 +9,17 @@ mirror image. Cheap conditions are asked first and one that settles the answer f
 from collections.abc import Callable
 from typing import Any
 
-from onefold.audiences import checks, values, windows
-from onefold.audiences.explain import explain
+from onefold.audiences import checks, measures, sequences, values, windows
 from onefold.audiences.model import (
     AccountTrait,
     All,
-    Answer,
+    Chain,
     Count,
     Definition,
+    Measure,
     Node,
     Not,
-    Subject,
+    Since,
     Tickets,
     Trait,
     children,
@@ -35,36 +35,17 @@ _NO: Result = (False, None)
 
 def compile_live(definition: Definition) -> Live:
     """The definition as a function of (subject, now_ms) → (holds, next_ms)."""
-    return _compile(definition.where)
+    return compile_node(definition.where)
 
 
-def evaluate(definition: Definition, subject: Subject, now_ms: int) -> Answer:
-    """Compile, ask and explain at once; the worker compiles once instead."""
-    holds, next_ms = compile_live(definition)(subject, now_ms)
-    return Answer(holds=holds, next_ms=next_ms, why=explain(definition, subject, now_ms))
-
-
-def _compile(node: Node) -> Live:
-    match node:
-        case All():
-            return _quantifier(node.of, settles=False)
-        case AnyOf():
-            return _quantifier(node.of, settles=True)
-        case Not():
-            return _not(_compile(node.node))
-        case Trait():
-            return _trait(node)
-        case AccountTrait():
-            return _account_trait(node)
-        case Count():
-            return _count(node)
-        case Tickets():
-            return _tickets(node)
+def compile_node(node: Node) -> Live:
+    """One condition as a function of (subject, now_ms) → (holds, next_ms)."""
+    return _COMPILERS[type(node)](node)
 
 
 def _quantifier(nodes: tuple[Node, ...], *, settles: bool) -> Live:
     """`all` (one False settles it) or `any` (one True does)."""
-    parts = tuple(_compile(n) for n in sorted(nodes, key=_cost))
+    parts = tuple(compile_node(n) for n in sorted(nodes, key=_cost))
     if len(parts) == 1:
         return parts[0]
     usual = _NO if settles else _YES
@@ -99,6 +80,10 @@ def _cost(node: Node) -> int:
             return 3
         case Count():
             return 4 if node.leaf.window_ms is None else 5
+        case Since():
+            return 4
+        case Measure() | Chain():
+            return 6
         case _:
             return 6 + max(map(_cost, children(node)))
 
@@ -112,14 +97,29 @@ def _not(part: Live) -> Live:
 
 
 def _trait(node: Trait) -> Live:
-    name, check = node.name, values.compile_tests(node.tests)
+    name = node.name
+    if values.is_timed(node.tests):
+        ask = values.compile_timed(node.tests)
+        return lambda subject, now_ms: ask(subject.trait(name), now_ms)
+    check = values.compile_tests(node.tests)
     return lambda subject, _: _YES if check(subject.trait(name)) else _NO
 
 
 def _account_trait(node: AccountTrait) -> Live:
-    check = checks.account_check(node)
     name = node.name
+    if values.is_timed(node.tests):
+        return _quantified_trait(name, values.compile_timed(node.tests))
+    check = checks.account_check(node)
     return lambda subject, _: _YES if check(subject.account_traits(name)) else _NO
+
+
+def _quantified_trait(name: str, ask: values.Timed) -> Live:
+    def run(subject: Any, now_ms: int) -> Result:
+        answers = [ask(v, now_ms) for v in subject.account_traits(name) if v is not None]
+        turns = [turn for _, turn in answers if turn is not None]
+        return any(holds for holds, _ in answers), min(turns, default=None)
+
+    return run
 
 
 def _tickets(node: Tickets) -> Live:
@@ -134,6 +134,8 @@ def _tickets(node: Tickets) -> Live:
 def _count(node: Count) -> Live:
     key, window_ms = node.leaf.key, node.leaf.window_ms
     low, high = windows.limits_of(node.tests)
+    if node.leaf.framed is not None or (window_ms is None and node.leaf.by_day):
+        return _framed_count(node, low, high)
     never = _YES if low == 0 else _NO  # the answer for a count of nothing, ahead of any event
 
     if window_ms is None:
@@ -167,3 +169,25 @@ def _count(node: Count) -> Live:
         return holds, windows.next_flip(buckets, window_ms, now_ms, low, high)
 
     return run
+
+
+def _framed_count(node: Count, low: int, high: int | None) -> Live:
+    """A count in a window other than a sliding one, or ever in an account's days."""
+    key, frame = node.leaf.key, node.leaf.frame
+    return lambda subject, now_ms: measures.framed_count(
+        subject.buckets(key), frame, now_ms, low, high
+    )
+
+
+_COMPILERS: dict[type, Callable[[Any], Live]] = {
+    All: lambda node: _quantifier(node.of, settles=False),
+    AnyOf: lambda node: _quantifier(node.of, settles=True),
+    Not: lambda node: _not(compile_node(node.node)),
+    Trait: _trait,
+    AccountTrait: _account_trait,
+    Count: _count,
+    Measure: measures.compile_measure,
+    Since: sequences.compile_since,
+    Chain: sequences.compile_chain,
+    Tickets: _tickets,
+}

@@ -7,114 +7,168 @@ parts that hold. Asked for when a membership changes and on pages.
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import msgspec
-
-from onefold.audiences import checks, values, windows
+from onefold.audiences import cells, checks, evaluate, frames, measures, sequences, windows, words
 from onefold.audiences.model import (
     AccountTrait,
     All,
+    Answer,
+    Chain,
     Count,
     Definition,
+    Measure,
     Node,
     Not,
-    Property,
     Reason,
+    Since,
+    Step,
     Subject,
     Tickets,
     Trait,
 )
 from onefold.audiences.model import Any as AnyOf
-from onefold.audiences.values import Test
-from onefold.kernel import limits
+from onefold.kernel import clock, limits
 
 T = TypeVar("T")
-
-_WORDS = {
-    "is": "is", "is_not": "is not", "in": "is one of", "contains": "contains",
-    "greater_than": "greater than", "at_least": "at least", "less_than": "less than",
-    "at_most": "at most",
-}  # fmt: skip
+Judged = tuple[bool, list[Reason]]
 
 
 def explain(definition: Definition, subject: Subject, now_ms: int) -> list[Reason]:
     """The deciding conditions, at most `why_reasons_max`.
 
-    Each is `{"text": what is so, "condition": what was asked, "holds": bool}`, JSON-ready.
+    Each is `{"text": what is so, "condition": what was asked, "holds": bool}`, JSON-ready, with
+    `value` where there is one, `since` where the state tells since when, and `until`: when time
+    alone may change it next.
     """
     _, found = _judge(definition.where, subject, now_ms)
     return found[: limits.why_reasons_max]
 
 
-def describe(node: Node) -> str:
-    """A condition in words: `Report Exported (format is "pdf") at least 3 times in 7d`."""
-    match node:
-        case All() | AnyOf():
-            joiner = " and " if isinstance(node, All) else " or "
-            return "(" + joiner.join(map(describe, node.of)) + ")"
-        case Not():
-            return f"not {describe(node.node)}"
-        case Trait():
-            return f"{node.name} {_tests(node.tests)}"
-        case AccountTrait():
-            return f"an account's {node.name} {_tests(node.tests)}"
-        case Count():
-            told = " and ".join(f"{_WORDS[t.op]} {t.value}" for t in node.tests)
-            times = "time" if node.tests[-1].value == 1 else "times"
-            return f"{_event(node)} {told} {times}{_window(node)}"
-        case Tickets():
-            return f"{'an' if node.exists else 'no'} {_ticket_words(node)} ticket"
+def answer(definition: Definition, subject: Subject, now_ms: int) -> Answer:
+    """Compile, ask and explain at once; the worker compiles once instead."""
+    holds, next_ms = evaluate.compile_live(definition)(subject, now_ms)
+    return Answer(holds=holds, next_ms=next_ms, why=explain(definition, subject, now_ms))
 
 
-def _judge(node: Node, subject: Subject, now_ms: int) -> tuple[bool, list[Reason]]:
-    match node:
-        case All() | AnyOf():
-            judged = [_judge(n, subject, now_ms) for n in node.of]
-            holds = (all if isinstance(node, All) else any)(h for h, _ in judged)
-            return holds, [r for h, found in judged if h == holds for r in found]
-        case Not():
-            holds, found = _judge(node.node, subject, now_ms)
-            return not holds, found
-        case Trait():
-            value = subject.trait(node.name)
-            holds = _once(node, values.compile_tests, node.tests)(value)
-            said = "is not set" if value is None else f"is {_short(value)}"
-            return holds, [_reason(node, holds, f"{node.name} {said}")]
-        case AccountTrait():
-            return _judge_account(node, subject)
-        case Count():
-            n = windows.count(subject.buckets(node.leaf.key), node.leaf, now_ms)
-            low, high = windows.limits_of(node.tests)
-            holds = low <= n and (high is None or n <= high)
-            times = "once" if n == 1 else f"{n} times"
-            event, window = _once(node, _event, node), _once(node, _window, node)
-            return holds, [_reason(node, holds, f"{event} {times}{window}")]
-        case Tickets():
-            return _judge_tickets(node, subject)
+def _judge(node: Node, subject: Subject, now_ms: int) -> Judged:
+    if isinstance(node, All | AnyOf):
+        judged = [_judge(n, subject, now_ms) for n in node.of]
+        holds = (all if isinstance(node, All) else any)(h for h, _ in judged)
+        return holds, [r for h, found in judged if h == holds for r in found]
+    if isinstance(node, Not):
+        holds, found = _judge(node.node, subject, now_ms)
+        return not holds, found
+    holds, next_ms = once(node, evaluate.compile_node, node)(subject, now_ms)
+    reason: Reason = {
+        **_TELLS[type(node)](node, subject, now_ms),
+        "condition": once(node, words.describe, node),
+        "holds": holds,
+    }
+    if next_ms is not None:
+        reason["until"] = clock.iso(next_ms)
+    return holds, [reason]
 
 
-def _judge_account(node: AccountTrait, subject: Subject) -> tuple[bool, list[Reason]]:
+def _trait(node: Trait, subject: Subject, _: int) -> Reason:
+    value = subject.trait(node.name)
+    said = "is not set" if value is None else f"is {words.short(value)}"
+    return {"text": f"{node.name} {said}"}
+
+
+def _account_trait(node: AccountTrait, subject: Subject, _: int) -> Reason:
     found = [v for v in subject.account_traits(node.name) if v is not None]
-    holds = checks.account_check(node)(found)
-    told = ", ".join(_short(v) for v in found[:3]) + (" and more" if len(found) > 3 else "")
-    text = f"account {node.name} is {told}" if found else f"no account has {node.name} set"
-    return holds, [_reason(node, holds, text)]
+    told = ", ".join(map(words.short, found[:3])) + (" and more" if len(found) > 3 else "")
+    some = f"account {node.name} is {told}"
+    return {"text": some if found else f"no account has {node.name} set"}
 
 
-def _judge_tickets(node: Tickets, subject: Subject) -> tuple[bool, list[Reason]]:
+def _count(node: Count, subject: Subject, now_ms: int) -> Reason:
+    found = subject.buckets(node.leaf.key)
+    if node.leaf.window_ms is not None:
+        n = windows.count(found, node.leaf.window_ms, now_ms)
+    else:
+        n = measures.count_of(node.leaf.frame, found, now_ms)
+    times = "once" if n == 1 else f"{n} times"
+    return {"text": f"{once(node, _events, node)} {times}{once(node, _window, node)}", "value": n}
+
+
+def _events(node: Count) -> str:
+    return words.events(node.leaf)
+
+
+def _window(node: Count) -> str:
+    return words.window(node.leaf.frame)
+
+
+def _measure(node: Measure, subject: Subject, now_ms: int) -> Reason:
+    found = subject.buckets(node.leaf.key)
+    value = measures.value_of(node.name, node.leaf.frame, found, now_ms)
+    about = "about " if cells.LEVEL in found else ""
+    if node.name == "days":
+        text = f"{words.events(node.leaf)} on {value} days{words.window(node.leaf.frame)}"
+    elif value is None:
+        text = f"{words.measured(node)} is not set"
+    else:
+        text = f"{words.measured(node)} is {about}{words.short(value)}"
+    return {"text": text, "value": value}
+
+
+def _since(node: Since, subject: Subject, now_ms: int) -> Reason:
+    at = sequences.moment_of(subject.buckets(node.leaf.key), first=node.first)
+    thing = words.events(node.leaf)
+    if at is None:
+        return {"text": f"{thing} never"}
+    end = "first" if node.first else "last"
+    told = f"{end} {thing} {_ago(now_ms - at)} ago"
+    return {"text": told, "value": clock.iso(at), "since": clock.iso(at)}
+
+
+def _ago(ms: int) -> str:
+    """The largest whole unit: `3d`, `2h`."""
+    for unit, size in windows.UNITS.items():
+        if unit != "w" and ms >= size:
+            return f"{ms // size}{unit}"
+    return "0s"
+
+
+def _chain(node: Chain, subject: Subject, now_ms: int) -> Reason:
+    leaf, then = node.leaf, node.leaf.then or Step("")
+    first, last = frames.inside(leaf.frame, now_ms)
+    within = {b: c for b, c in subject.buckets(leaf.key).items() if first <= b <= last}
+    a, b = words.events(leaf), then.event
+    if node.without:
+        late = [at for _, at in sequences.missed(within, node.gap_ms) if at + node.gap_ms < now_ms]
+        if late:
+            gap, at = windows.window_text(node.gap_ms), clock.iso(late[-1])
+            return {"text": f"{a} at {at}, and no {b} within {gap}", "since": at}
+        return {"text": f"every {a} was followed by {b}, or may still be"}
+    met = sequences.pairs(within, node.gap_ms)
+    if met:
+        _, (one, two) = met[-1]
+        return {"text": f"{a} at {clock.iso(one)}, then {b} at {clock.iso(two)}",
+                "since": clock.iso(two)}  # fmt: skip
+    return {"text": f"no {a} was followed by {b} in time"}
+
+
+def _tickets(node: Tickets, subject: Subject, _: int) -> Reason:
     n = sum(map(checks.ticket_check(node), subject.tickets()))
-    holds = (n > 0) is node.exists
-    text = f"{n or 'no'} {_ticket_words(node)} ticket{'' if n in (0, 1) else 's'}"
-    return holds, [_reason(node, holds, text)]
+    text = f"{n or 'no'} {words.ticket_words(node)} ticket{'' if n in (0, 1) else 's'}"
+    return {"text": text}
 
 
-def _reason(node: Node, holds: bool, text: str) -> Reason:
-    return {"text": text, "condition": _once(node, describe, node), "holds": holds}
-
+_TELLS: dict[type, Callable[[Any, Subject, int], Reason]] = {
+    Trait: _trait,
+    AccountTrait: _account_trait,
+    Count: _count,
+    Measure: _measure,
+    Since: _since,
+    Chain: _chain,
+    Tickets: _tickets,
+}
 
 _made: dict[tuple[int, Any], tuple[Node, Any]] = {}
 
 
-def _once(node: Node, make: Callable[[Any], T], of: Any) -> T:
+def once(node: Node, make: Callable[[Any], T], of: Any) -> T:
     """What is the same at every asking, made once a node; equal nodes may mean 1 and true."""
     key = id(node), make
     found = _made.get(key)
@@ -124,44 +178,3 @@ def _once(node: Node, make: Callable[[Any], T], of: Any) -> T:
         found = _made[key] = (node, make(of))
     made: T = found[1]
     return made
-
-
-def _tests(tests: tuple[Test, ...]) -> str:
-    return " and ".join(_test(t) for t in tests)
-
-
-def _test(test: Test) -> str:
-    if test.op == "set":
-        return "is set" if test.value else "is not set"
-    if test.op == "in":
-        return f"{_WORDS[test.op]} {', '.join(map(_short, sorted(test.value, key=str)))}"
-    return f"{_WORDS[test.op]} {_short(test.value)}"
-
-
-def _event(node: Count) -> str:
-    name = node.leaf.event if node.leaf.event is not None else "any event"
-    if not node.leaf.where:
-        return name
-    return f"{name} ({', '.join(_property(p) for p in node.leaf.where)})"
-
-
-def _property(condition: Property) -> str:
-    return f"{condition.path} {_tests(condition.tests)}"
-
-
-def _window(node: Count) -> str:
-    if node.leaf.window_ms is None:
-        return " ever"
-    return f" in {windows.window_text(node.leaf.window_ms)}"
-
-
-def _ticket_words(node: Tickets) -> str:
-    words = ["paused" if node.status == "paused" else "unresolved"]
-    words += [w.replace("_", " ") for w in (node.priority, node.category) if w]
-    return " ".join(words) + (f" {node.tag}" if node.tag else "")
-
-
-def _short(value: Any) -> str:
-    text = msgspec.json.encode(value).decode("utf-8", "replace")
-    most = limits.why_value_chars_max
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -5,10 +5,13 @@ from typing import TypeVar
 
 from onefold.audiences.model import (
     AccountTrait,
+    Chain,
     Count,
     Definition,
     Kind,
     Leaf,
+    Measure,
+    Since,
     Tickets,
     Trait,
     walk,
@@ -39,7 +42,8 @@ class Index:
             kinds[definition.of].add(audience_id)
             for node in walk(definition.where):
                 match node:
-                    case Count(leaf=leaf):
+                    case Count() | Measure() | Since() | Chain():
+                        leaf = node.leaf
                         leaves.setdefault(leaf.key, leaf)
                         by_leaf.setdefault(leaf.key, set()).add(audience_id)
                     case Trait(name=name):
@@ -54,12 +58,12 @@ class Index:
         self.touched_by_account_trait = _frozen(by_account_trait)
         self.touched_by_crm = frozenset(crm)
         self.by_kind = _frozen(kinds)
-        self._any_event = tuple(leaf for leaf in leaves.values() if leaf.event is None)
+        self._any_event = tuple(leaf for leaf in leaves.values() if None in leaf.events)
         self._by_event: dict[str, tuple[Leaf, ...]] = {}
         for leaf in leaves.values():
-            if leaf.event is not None:
-                found = self._by_event.get(leaf.event, self._any_event)
-                self._by_event[leaf.event] = (*found, leaf)
+            for event in {e for e in leaf.events if e is not None}:
+                found = self._by_event.get(event, self._any_event)
+                self._by_event[event] = (*found, leaf)
             leaf.match  # noqa: B018, compiles the predicate now rather than within a batch
 
     def leaves_for(self, event_name: str) -> tuple[Leaf, ...]:

@@ -4,9 +4,12 @@
     Trait                      a trait of the entity itself
     AccountTrait               a trait of some account of the person
     Count                      how often a `Leaf` happened
+    Measure                    what a property of a leaf's events comes to, or on how many days
+    Since                      how long ago the last or the first event of a leaf was
+    Chain                      one event and then another, or not another
     Tickets                    whether unresolved tickets of the CRM match
 
-A `Leaf` is the part of a count that the fold keeps: which events, in which window, without the
+A `Leaf` is the part of a condition that the fold keeps: which events, in which window, without the
 threshold, so that definitions share it. `parse` makes trees, `compile_live` and `compile_sql`
 execute them.
 """
@@ -19,17 +22,35 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from onefold.audiences import values
+from onefold.audiences import cells, values
+from onefold.audiences.frames import EVER, Frame
 from onefold.kernel import limits
 
 Kind = Literal["person", "account"]
 
 
-class Property(msgspec.Struct, frozen=True):
+class Property(msgspec.Struct, frozen=True, tag="property"):
     """A condition on a property of an event; `path` is dotted: `file.format`."""
 
     path: str
     tests: tuple[values.Test, ...]
+
+
+class Group(msgspec.Struct, frozen=True, tag="group"):
+    """Conditions on properties joined: all, any or none of them hold."""
+
+    how: Literal["all", "any", "none"]
+    of: tuple["Filter", ...]
+
+
+Filter = Property | Group
+
+
+class Step(msgspec.Struct, frozen=True):
+    """An event of a sequence."""
+
+    event: str
+    where: tuple[Filter, ...] = ()
 
 
 class Leaf(msgspec.Struct, frozen=True, dict=True):
@@ -37,19 +58,53 @@ class Leaf(msgspec.Struct, frozen=True, dict=True):
 
     key        canonical text of everything else here and of the kind of entity; people and
                accounts fold apart, so they never share a leaf
-    where      conditions on the event's properties, by path
-    window_ms  None: ever
+    where      conditions on the event's properties
+    window_ms  of a sliding window; None: ever, or what `framed` says
+    keeps      what of the events (audiences/cells.py)
+    path       the property that is measured
+    own        only what the customer did, not what the CRM or Onefold did
+    then       a sequence's second event
+    by_day     ever and since: a bucket a UTC day, for accounts
     """
 
     key: str
     event: str | None
-    where: tuple[Property, ...] = ()
+    where: tuple[Filter, ...] = ()
     window_ms: int | None = None
+    keeps: cells.Keeps = "count"
+    path: str = ""
+    framed: Frame | None = None
+    own: bool = False
+    then: Step | None = None
+    by_day: bool = False
 
     @cached_property
     def match(self) -> Callable[[Mapping[str, Value]], bool]:
         """Does an event of the right name count, by its properties? Compiled once."""
         return _matcher(self.where)
+
+    @cached_property
+    def frame(self) -> Frame:
+        """The window, whichever kind it is."""
+        if self.framed is not None:
+            return self.framed
+        return EVER if self.window_ms is None else Frame("sliding", ms=self.window_ms)
+
+    @cached_property
+    def make(self) -> cells.Make:
+        """What a fact that counts puts into its bucket."""
+        if self.then is not None:
+            then, match = self.then, _matcher(self.then.where)
+            return cells.pair_maker(
+                lambda fact: fact.name == self.event and self.match(fact.properties),
+                lambda fact: fact.name == then.event and match(fact.properties),
+            )
+        return cells.maker(self.keeps, reader(self.path))
+
+    @property
+    def events(self) -> tuple[str | None, ...]:
+        """Names of events that may feed it; None: any."""
+        return (self.event,) if self.then is None else (self.event, self.then.event)
 
 
 class All(msgspec.Struct, frozen=True, tag="all"):
@@ -91,6 +146,37 @@ class Count(msgspec.Struct, frozen=True, tag="count"):
     tests: tuple[values.Test, ...]
 
 
+MeasureName = Literal[
+    "sum", "average", "min", "max", "distinct", "days", "first", "last", "most_frequent"
+]
+
+
+class Measure(msgspec.Struct, frozen=True, tag="measure"):
+    """What the leaf's property comes to passes every test; `days`: on how many days it happened."""
+
+    name: MeasureName
+    leaf: Leaf
+    tests: tuple[values.Test, ...]
+
+
+class Since(msgspec.Struct, frozen=True, tag="since"):
+    """How long ago the leaf's last (or first) event was passes every test; values are ms."""
+
+    first: bool
+    leaf: Leaf
+    tests: tuple[values.Test, ...]
+
+
+class Chain(msgspec.Struct, frozen=True, tag="sequence"):
+    """The leaf's second event follows its first within `gap_ms`; or `without`, some first has none
+    and can have none any more. Of first events within one bucket only the last is asked about then.
+    """
+
+    leaf: Leaf
+    gap_ms: int
+    without: bool
+
+
 class Tickets(msgspec.Struct, frozen=True, tag="tickets"):
     """Some (`exists`) or no unresolved ticket matches; None matches anything.
 
@@ -104,7 +190,9 @@ class Tickets(msgspec.Struct, frozen=True, tag="tickets"):
     category: str | None = None
 
 
-Node = All | Any | Not | Trait | AccountTrait | Count | Tickets
+Node = All | Any | Not | Trait | AccountTrait | Count | Measure | Since | Chain | Tickets
+
+Counting = Count | Measure | Since | Chain
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -134,8 +222,8 @@ class Subject(Protocol):
         """The trait's value in each of the person's accounts that has it."""
         ...
 
-    def buckets(self, leaf_key: str) -> Mapping[int, int]:
-        """bucket → n of a leaf (audiences/windows.py); empty when nothing happened."""
+    def buckets(self, leaf_key: str) -> Mapping[int, Value]:
+        """bucket → cell of a leaf (audiences/cells.py); empty when nothing happened."""
         ...
 
     def tickets(self) -> Sequence[TicketState]:
@@ -157,7 +245,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 def leaves(definition: Definition) -> tuple[Leaf, ...]:
     """The definition's leaves, each once, in the order of the text."""
-    found = {n.leaf.key: n.leaf for n in walk(definition.where) if isinstance(n, Count)}
+    found = {n.leaf.key: n.leaf for n in walk(definition.where) if isinstance(n, Counting)}
     return tuple(found.values())
 
 
@@ -177,27 +265,65 @@ def children(node: Node) -> tuple[Node, ...]:
 
 
 def leaf_of(
-    of: Kind, event: str | None, where: tuple[Property, ...] = (), window_ms: int | None = None
+    of: Kind,
+    event: str | None,
+    where: tuple[Filter, ...] = (),
+    window_ms: int | None = None,
+    *,
+    keeps: cells.Keeps = "count",
+    path: str = "",
+    framed: Frame | None = None,
+    own: bool = False,
+    then: Step | None = None,
 ) -> Leaf:
     """A leaf with its key. Equal predicates have equal keys: `where` must be sorted by path."""
-    told = [[p.path, *([t.op, t.value] for t in p.tests)] for p in where]
-    key = msgspec.json.encode([of, event, told, window_ms]).decode()
+    told: list[Value] = [of, event, _told(where), window_ms]
+    if (keeps, framed, own, then) != ("count", None, False, None):
+        told += [keeps, path, msgspec.to_builtins(framed), own]
+        told += [[then.event, _told(then.where)]] if then else []
+    key = msgspec.json.encode(told).decode()
     if len(key) > limits.leaf_key_chars_max:
         digest = blake2b(key.encode(), digest_size=16).hexdigest()
         key = f"{key[: limits.leaf_key_chars_max - 40]}…#{digest}"
-    return Leaf(key=key, event=event, where=where, window_ms=window_ms)
+    return Leaf(
+        key=key, event=event, where=where, window_ms=window_ms, keeps=keeps, path=path,
+        framed=framed, own=own, then=then, by_day=of == "account",
+    )  # fmt: skip
 
 
-def _matcher(where: tuple[Property, ...]) -> Callable[[Mapping[str, Value]], bool]:
-    checks = tuple((p.path.split("."), values.compile_tests(p.tests)) for p in where)
-    if len(checks) == 1 and len(checks[0][0]) == 1:
-        ((name,), check) = checks[0]
-        return lambda properties: check(properties.get(name))
+def _told(where: tuple[Filter, ...]) -> list[Value]:
+    return [
+        {f.how: _told(f.of)}
+        if isinstance(f, Group)
+        else [f.path, *([t.op, t.value] for t in f.tests)]
+        for f in where
+    ]
 
-    def match(properties: Mapping[str, Value]) -> bool:
-        return all(check(_at(properties, path)) for path, check in checks)
 
-    return match
+def reader(path: str) -> Callable[[Mapping[str, Value]], Value]:
+    """Finds a property by its dotted path, None where it is missing."""
+    steps = path.split(".")
+    if len(steps) == 1:
+        return lambda properties: properties.get(path)
+    return lambda properties: _at(properties, steps)
+
+
+def _matcher(where: tuple[Filter, ...]) -> Callable[[Mapping[str, Value]], bool]:
+    checks = tuple(map(_check, where))
+    if len(checks) == 1:
+        return checks[0]
+    return lambda properties: all(check(properties) for check in checks)
+
+
+def _check(condition: Filter) -> Callable[[Mapping[str, Value]], bool]:
+    if isinstance(condition, Group):
+        checks = tuple(map(_check, condition.of))
+        if condition.how == "all":
+            return lambda properties: all(check(properties) for check in checks)
+        wanted = condition.how == "any"
+        return lambda properties: any(check(properties) for check in checks) is wanted
+    read, passes = reader(condition.path), values.compile_tests(condition.tests)
+    return lambda properties: passes(read(properties))
 
 
 def _at(properties: Mapping[str, Value], path: Sequence[str]) -> Value:

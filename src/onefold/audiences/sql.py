@@ -3,34 +3,36 @@
 Over these tables (or views of these names):
 
     entities(entity_id)                                 who is asked about
-    facts(entity_id, name, at_ms, properties JSON)      what happened until now, duplicates removed
+    facts(entity_id, name, at_ms, properties JSON, own) what happened until now, duplicates removed;
+                                                        `own`: the customer did it, not we
     traits(entity_id, name, value JSON)                 winning values, one row each
     account_traits(entity_id, name, value JSON)         of the person's accounts, one row each
     tickets(entity_id, status, tags VARCHAR[], priority, category)
 
 The answer is one column, `entity_id`. Every literal is quoted here; nothing else enters the text.
-tests/audiences/test_two_ways.py holds it equal to `compile_live`.
+tests/audiences/test_two_ways.py holds it equal to `compile_live`. What a leaf comes to is a common
+table of its own, (entity_id, columns), that conditions look into.
 """
 
-from onefold.audiences import windows
+from onefold.audiences import sql_events, windows
 from onefold.audiences.model import (
     AccountTrait,
     All,
+    Chain,
     Count,
     Definition,
     Leaf,
+    Measure,
     Node,
     Not,
-    Property,
+    Since,
     Tickets,
     Trait,
     leaves,
     walk,
 )
 from onefold.audiences.model import Any as AnyOf
-from onefold.audiences.values import ORDERED, Test, number
-
-_SIGNS = dict(zip(ORDERED, (">", ">=", "<", "<="), strict=True))
+from onefold.audiences.sql_values import known, quote, tests
 
 
 def compile_sql(definition: Definition, now_ms: int) -> str:
@@ -39,37 +41,52 @@ def compile_sql(definition: Definition, now_ms: int) -> str:
 
 
 class _Compiler:
-    """One compilation: leaves become columns of one scan of the facts, traits become joins."""
+    """One compilation: counts become columns of one scan of the facts, other leaves tables."""
 
     def __init__(self, definition: Definition, now_ms: int) -> None:
         self.where = definition.where
-        self.leaves = leaves(definition)
-        self.columns = {leaf.key: f"c.n{i}" for i, leaf in enumerate(self.leaves)}
+        self.now_ms = now_ms
+        self.counts = [leaf for leaf in leaves(definition) if _is_plain(definition.where, leaf)]
+        self.columns = {leaf.key: f"c.n{i}" for i, leaf in enumerate(self.counts)}
         names = {n.name: None for n in walk(definition.where) if isinstance(n, Trait)}
         self.traits = {name: f"t{i}" for i, name in enumerate(names)}
-        self.now_ms = now_ms
+        self.tables: list[str] = []  # "name AS (…)"
+        self.joins: list[str] = []
+        self.made: dict[str, str] = {}  # text of a table → its name
 
     def query(self) -> str:
-        lines = []
-        if self.leaves:
-            wanted = [_leaf(leaf, self.now_ms) for leaf in self.leaves]
-            counts = ",\n    ".join(
-                f"count(*) FILTER (WHERE {cond}) AS n{i}" for i, cond in enumerate(wanted)
-            )
-            either = "\n    OR ".join(dict.fromkeys(f"({cond})" for cond in wanted))
-            lines += [
-                f"WITH counts AS (\n  SELECT entity_id,\n    {counts}\n  FROM facts",
-                f"  WHERE {either}\n  GROUP BY entity_id\n)",
-            ]
+        if self.counts:
+            self._count_table()
+        where = self.node(self.where)
+        lines = ["WITH " + ",\n".join(self.tables)] if self.tables else []
         lines.append("SELECT e.entity_id FROM entities e")
-        if self.leaves:
-            lines.append("LEFT JOIN counts c ON c.entity_id = e.entity_id")
+        lines += self.joins
         lines += [
             f"LEFT JOIN traits {t} ON {t}.entity_id = e.entity_id AND {t}.name = {quote(name)}"
             for name, t in self.traits.items()
         ]
-        lines += [f"WHERE {self.node(self.where)}", "ORDER BY e.entity_id"]
+        lines += [f"WHERE {where}", "ORDER BY e.entity_id"]
         return "\n".join(lines)
+
+    def _count_table(self) -> None:
+        wanted = [sql_events.condition(leaf, self.now_ms) for leaf in self.counts]
+        columns = ",\n    ".join(
+            f"count(*) FILTER (WHERE {cond}) AS n{i}" for i, cond in enumerate(wanted)
+        )
+        either = "\n    OR ".join(dict.fromkeys(f"({cond})" for cond in wanted))
+        self.tables.append(
+            f"counts AS (\n  SELECT entity_id,\n    {columns}\n  FROM facts\n"
+            f"  WHERE {either}\n  GROUP BY entity_id\n)"
+        )
+        self.joins.append("LEFT JOIN counts c ON c.entity_id = e.entity_id")
+
+    def table(self, text: str) -> str:
+        """The alias under which a leaf's table, one row an entity, is joined."""
+        if text not in self.made:
+            name = self.made[text] = f"l{len(self.made)}"
+            self.tables.append(f"{name} AS (\n  {text}\n)")
+            self.joins.append(f"LEFT JOIN {name} ON {name}.entity_id = e.entity_id")
+        return self.made[text]
 
     def node(self, node: Node) -> str:
         """A condition as an expression that is never NULL."""
@@ -81,13 +98,27 @@ class _Compiler:
             case Not():
                 return f"(NOT {self.node(node.node)})"
             case Trait():
-                return _tests(f"{self.traits[node.name]}.value", node.tests)
+                return tests(f"{self.traits[node.name]}.value", node.tests, self.now_ms)
             case AccountTrait():
-                return _account_trait(node)
-            case Count():
-                return self.count(node)
+                return self.account_trait(node)
             case Tickets():
                 return _tickets(node)
+            case Count():
+                return self.count(node)
+            case _:
+                return self.on_leaf(node)
+
+    def on_leaf(self, node: Measure | Since | Chain) -> str:
+        match node:
+            case Measure():
+                table = self.table(sql_events.measure_table(node, self.now_ms))
+                return sql_events.measure_test(node, table)
+            case Since():
+                table = self.table(sql_events.since_table(node, self.now_ms))
+                return sql_events.since_test(node, table, self.now_ms)
+            case Chain():
+                table = self.table(sql_events.sequence_table(node, self.now_ms))
+                return f"({table}.entity_id IS NOT NULL)"
 
     def count(self, node: Count) -> str:
         column = f"coalesce({self.columns[node.leaf.key]}, 0)"
@@ -96,34 +127,19 @@ class _Compiler:
         ends += [] if high is None else [f"{column} <= {high}"]
         return "(" + " AND ".join(ends or ["true"]) + ")"
 
-
-def quote(text: str) -> str:
-    """A string literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _leaf(leaf: Leaf, now_ms: int) -> str:
-    parts = [] if leaf.event is None else [f"name = {quote(leaf.event)}"]
-    if leaf.window_ms is not None:
-        first, end = windows.bounds_ms(leaf.window_ms, now_ms)
-        parts.append(f"at_ms >= {first} AND at_ms < {end}")
-    parts += [_property(p) for p in leaf.where]
-    return " AND ".join(parts or ["true"])
+    def account_trait(self, node: AccountTrait) -> str:
+        of_name = (
+            "SELECT 1 FROM account_traits a "
+            f"WHERE a.entity_id = e.entity_id AND a.name = {quote(node.name)}"
+        )
+        if node.tests[0].op == "set" and not node.tests[0].value:
+            return f"(NOT EXISTS ({of_name} AND {known('a.value')}))"
+        passes = tests("a.value", node.tests, self.now_ms)
+        return f"EXISTS ({of_name} AND {known('a.value')} AND {passes})"
 
 
-def _property(condition: Property) -> str:
-    path = "$" + "".join(f'."{step}"' for step in condition.path.split("."))
-    return _tests(f"json_extract(properties, {quote(path)})", condition.tests)
-
-
-def _account_trait(node: AccountTrait) -> str:
-    of_name = (
-        "SELECT 1 FROM account_traits a "
-        f"WHERE a.entity_id = e.entity_id AND a.name = {quote(node.name)}"
-    )
-    if node.tests[0].op == "set" and not node.tests[0].value:
-        return f"(NOT EXISTS ({of_name} AND {_known('a.value')}))"
-    return f"EXISTS ({of_name} AND {_known('a.value')} AND {_tests('a.value', node.tests)})"
+def _is_plain(where: Node, leaf: Leaf) -> bool:
+    return any(isinstance(n, Count) and n.leaf.key == leaf.key for n in walk(where))
 
 
 def _tickets(node: Tickets) -> str:
@@ -139,62 +155,3 @@ def _tickets(node: Tickets) -> str:
         parts.append(f"k.category = {quote(node.category)}")
     found = f"EXISTS (SELECT 1 FROM tickets k WHERE {' AND '.join(parts)})"
     return found if node.exists else f"(NOT {found})"
-
-
-# ── comparisons, as audiences/values.py means them ─────────────────────────────────────────────
-
-
-def _tests(value: str, tests: tuple[Test, ...]) -> str:
-    return "(" + " AND ".join(_test(value, t) for t in tests) + ")"
-
-
-def _test(value: str, test: Test) -> str:
-    match test.op:
-        case "is":
-            return _is(value, test.value)
-        case "is_not":
-            return f"(NOT {_is(value, test.value)})"
-        case "in":
-            return "(" + " OR ".join(_is(value, one) for one in test.value) + ")"
-        case "contains":
-            return _contains(value, test.value)
-        case "set":
-            return _known(value) if test.value else f"(NOT {_known(value)})"
-        case _:
-            return _compared(value, _SIGNS[test.op], test.value)
-
-
-def _known(value: str) -> str:
-    return f"(coalesce(json_type({value}), 'NULL') <> 'NULL')"
-
-
-def _is(value: str, wanted: str | bool | float) -> str:
-    if isinstance(wanted, bool):
-        as_text = quote("true" if wanted else "false")
-        same = f"json_type({value}) = 'BOOLEAN' AND json_extract_string({value}, '$') = {as_text}"
-        return f"coalesce({same}, false)"
-    return _compared(value, "=", wanted)
-
-
-def _compared(value: str, sign: str, wanted: str | float) -> str:
-    text = f"json_extract_string({value}, '$')"
-    if isinstance(wanted, str):
-        holds = f"json_type({value}) = 'VARCHAR' AND {text} {sign} {quote(wanted)}"
-    else:
-        holds = (
-            f"json_type({value}) IN ('BIGINT', 'UBIGINT', 'DOUBLE') "
-            f"AND TRY_CAST({text} AS DOUBLE) {sign} '{number(wanted)!r}'::DOUBLE"
-        )
-    return f"coalesce({holds}, false)"
-
-
-def _contains(value: str, wanted: str | bool | float) -> str:
-    listed = (
-        f"CASE WHEN json_type({value}) = 'ARRAY' THEN "
-        f"len(list_filter(CAST({value} AS JSON[]), lambda x: {_is('x', wanted)})) > 0 END"
-    )
-    if not isinstance(wanted, str):
-        return f"coalesce({listed}, false)"
-    text = f"json_extract_string({value}, '$')"
-    within = f"CASE WHEN json_type({value}) = 'VARCHAR' THEN contains({text}, {quote(wanted)}) END"
-    return f"coalesce({within}, {listed}, false)"

@@ -15,6 +15,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from onefold.audiences import source as sources
+from onefold.audiences.dump import dump
 from onefold.audiences.model import (
     Audience,
     Catalog,
@@ -27,7 +28,7 @@ from onefold.audiences.model import (
     Reason,
     leaves,
 )
-from onefold.audiences.parse import dump, parse, tag_text
+from onefold.audiences.parse import parse, tag_text
 from onefold.kernel import clock, errors, limits
 from onefold.kernel.viewer import Viewer
 from onefold.storage import Connection, locks

@@ -2,7 +2,9 @@
 
 Values are what JSON has. None means missing: it passes `is_not` and `set: false` and nothing else.
 Numbers compare as IEEE doubles, as every engine does; text compares by code point, exactly; `true`
-is not 1, "5" is not 5. A value of the wrong type fails a comparison, it never raises.
+is not 1, "5" is not 5. A value of the wrong type fails a comparison, it never raises. `matches`
+is RE2, whose time is linear in the text, here as in DuckDB; `before` and `after` read a value as a
+time (audiences/moments.py), and what is relative to now is answered with when it next turns.
 """
 
 import math
@@ -10,21 +12,31 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
+import re2
+
+from onefold.audiences import moments
+from onefold.kernel import limits
 
 Op = Literal[
-    "is", "is_not", "in", "contains", "set", "greater_than", "at_least", "less_than", "at_most"
-]
+    "is", "is_not", "in", "contains", "starts_with", "ends_with", "matches", "set",
+    "greater_than", "at_least", "less_than", "at_most", "before", "after",
+]  # fmt: skip
 OPS: tuple[Op, ...] = (
-    "is", "is_not", "in", "contains", "set", "greater_than", "at_least", "less_than", "at_most",
+    "is", "is_not", "in", "contains", "starts_with", "ends_with", "matches", "set",
+    "greater_than", "at_least", "less_than", "at_most", "before", "after",
 )  # fmt: skip
 ORDERED: tuple[Op, ...] = ("greater_than", "at_least", "less_than", "at_most")
 COUNT_OPS: tuple[Op, ...] = ("is", *ORDERED)
+TEXTS: tuple[Op, ...] = ("starts_with", "ends_with", "matches")
+TIMES: tuple[Op, ...] = ("before", "after")
 
 Check = Callable[[Any], bool]
+Timed = Callable[[Any, int], tuple[bool, int | None]]  # (value, now_ms) → (passes, until)
 
 
 class Test(msgspec.Struct, frozen=True):
-    """One comparison. `value` is text, a number or a bool; for `in` a sorted tuple of them.
+    """One comparison. `value` is text, a number or a bool; for `in` a sorted tuple of them; for
+    `before` and `after` a moment as text.
 
     Numbers are canonical: whole ones within ±2^53 are int, others float.
     """
@@ -67,15 +79,17 @@ def compile_test(test: Test) -> Check:
     """A function from a value, or None for a missing one, to whether it passes."""
     wanted = test.value
     match test.op:
-        case "is":
-            return _is(wanted)
-        case "is_not":
+        case "is" | "is_not":
             same = _is(wanted)
-            return lambda value: not same(value)
+            return same if test.op == "is" else lambda value: not same(value)
         case "in":
             return _in(wanted)
         case "contains":
             return _contains(wanted)
+        case "starts_with" | "ends_with" | "matches":
+            return _text(test)
+        case "before" | "after":
+            return _fixed(test)
         case "set":
             return (lambda v: v is not None) if wanted else (lambda v: v is None)
         case _:
@@ -106,6 +120,16 @@ def _in(wanted: tuple[Any, ...]) -> Check:
     return check
 
 
+def _text(test: Test) -> Check:
+    wanted: str = test.value
+    if test.op == "starts_with":
+        return lambda value: isinstance(value, str) and value.startswith(wanted)
+    if test.op == "ends_with":
+        return lambda value: isinstance(value, str) and value.endswith(wanted)
+    search = pattern(wanted).search
+    return lambda value: isinstance(value, str) and search(value) is not None
+
+
 def _contains(wanted: Any) -> Check:
     same = _is(wanted)
     text = wanted if isinstance(wanted, str) else None
@@ -134,3 +158,51 @@ def _ordered(op: Op, wanted: Any) -> Check:
         return found is not None and compare(found, limit)
 
     return check
+
+
+def _fixed(test: Test) -> Check:
+    """A comparison with a date that stays."""
+    bound = moments.read(test.value).at_us(0)
+    if test.op == "before":
+        return lambda value: (at := moments.of_value(value)) is not None and at < bound
+    return lambda value: (at := moments.of_value(value)) is not None and at >= bound
+
+
+def pattern(text: str) -> Any:
+    """The compiled pattern; raises `re2.error` for one that RE2 does not know."""
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = limits.pattern_memory_bytes_max
+    return re2.compile(text, options)
+
+
+# ── relative to now ────────────────────────────────────────────────────────────────────────────
+
+
+def is_timed(tests: tuple[Test, ...]) -> bool:
+    """Does an answer change by the passing of time alone?"""
+    return any(t.op in TIMES and moments.read(t.value).relative for t in tests)
+
+
+def compile_timed(tests: tuple[Test, ...]) -> Timed:
+    """One function of (value, now_ms) for all of the tests: does it pass, until when at least?"""
+    fixed = tuple(t for t in tests if not is_timed((t,)))
+    check = compile_tests(fixed) if fixed else None
+    moving = tuple((t.op == "before", moments.read(t.value)) for t in tests if is_timed((t,)))
+
+    def run(value: Any, now_ms: int) -> tuple[bool, int | None]:
+        if check is not None and not check(value):
+            return False, None
+        at = moments.of_value(value)
+        if at is None:
+            return False, None
+        holds, turns = True, []
+        for before, moment in moving:
+            turn = moment.turns_ms(at)
+            passed = now_ms >= turn
+            holds = holds and passed is before
+            if not passed:
+                turns.append(turn)
+        return holds, min(turns, default=None)
+
+    return run

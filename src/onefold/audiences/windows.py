@@ -4,15 +4,13 @@ A leaf's state is a dictionary of buckets, `at_ms // size → n`. The size follo
 alone, never from the time asked at, so that states merge by adding: up to 2 h it is a second, to a
 day 10 s, to 31 days 5 minutes, beyond that an hour. The window is rounded up to whole buckets and
 half-open: at `now` the buckets b with now // size − window/size < b ≤ now // size count. SQL uses
-the same bounds (`bounds_ms`). "Ever" is one bucket, 0. All pure but `add` and `prune`, which change
-the dictionary: it is the hot path's state.
+the same bounds (audiences/frames.py). Other windows are there too. All pure.
 """
 
 import re
 from collections.abc import Mapping
 from math import inf
 
-from onefold.audiences.model import Leaf
 from onefold.audiences.values import Test
 from onefold.kernel import clock
 
@@ -47,10 +45,8 @@ def window_text(window_ms: int) -> str:
     raise ValueError(f"a window of {window_ms} ms is not in whole seconds")
 
 
-def bucket_ms(window_ms: int | None) -> int:
-    """The size of a bucket. "Ever" has but one, whose size says nothing; 1 is answered."""
-    if window_ms is None:
-        return 1
+def bucket_ms(window_ms: int) -> int:
+    """The size of a bucket."""
     for up_to, size in _SIZES:
         if window_ms <= up_to:
             return size
@@ -62,43 +58,10 @@ def span(window_ms: int) -> int:
     return -(-window_ms // bucket_ms(window_ms))
 
 
-def bounds_ms(window_ms: int, now_ms: int) -> tuple[int, int]:
-    """Facts with first ≤ at_ms < end are within the window at `now_ms`."""
-    size = bucket_ms(window_ms)
-    top = now_ms // size
-    return (top - span(window_ms) + 1) * size, (top + 1) * size
-
-
-def add(buckets: dict[int, int], leaf: Leaf, at_ms: int) -> None:
-    """Count one more event."""
-    bucket = 0 if leaf.window_ms is None else at_ms // bucket_ms(leaf.window_ms)
-    buckets[bucket] = buckets.get(bucket, 0) + 1
-
-
-def prune(buckets: dict[int, int], leaf: Leaf, now_ms: int) -> None:
-    """Drop buckets that no window can count from `now_ms` on."""
-    if leaf.window_ms is None:
-        return
-    oldest = now_ms // bucket_ms(leaf.window_ms) - span(leaf.window_ms)
-    for bucket in [b for b in buckets if b <= oldest]:
-        del buckets[bucket]
-
-
-def merge(parts: list[Buckets]) -> dict[int, int]:
-    """The state of the union of histories: buckets add up."""
-    out: dict[int, int] = {}
-    for part in parts:
-        for bucket, n in part.items():
-            out[bucket] = out.get(bucket, 0) + n
-    return out
-
-
-def count(buckets: Buckets, leaf: Leaf, now_ms: int) -> int:
-    """How many events are within the leaf's window at `now_ms`."""
-    if leaf.window_ms is None:
-        return buckets.get(0, 0)
-    top = now_ms // bucket_ms(leaf.window_ms)
-    low = top - span(leaf.window_ms)
+def count(buckets: Buckets, window_ms: int, now_ms: int) -> int:
+    """How many events are within the window at `now_ms`."""
+    top = now_ms // bucket_ms(window_ms)
+    low = top - span(window_ms)
     return sum(n for b, n in buckets.items() if low < b <= top)
 
 

@@ -34,6 +34,25 @@ def read(
     return found
 
 
+def lines(text: str) -> dict[str, int]:
+    """The line of each key and element of a readable text, by its path: `where.all[1].count`."""
+    root = yaml.compose(text, _Loader)
+    out: dict[str, int] = {}
+    waiting: list[tuple[yaml.Node | None, str]] = [(root, "")]
+    while waiting:
+        node, path = waiting.pop()
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                inner = f"{path}.{key.value}" if path else str(key.value)
+                out[inner] = key.start_mark.line + 1
+                waiting.append((value, inner))
+        elif isinstance(node, yaml.SequenceNode):
+            for i, value in enumerate(node.value):
+                out[f"{path}[{i}]"] = value.start_mark.line + 1
+                waiting.append((value, f"{path}[{i}]"))
+    return out
+
+
 def _json(text: str) -> Any:
     """The value, or None when it is not JSON: the YAML reader then names the line."""
     try:

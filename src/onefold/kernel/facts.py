@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 POSITION_BITS = 16
+OURS = frozenset(("crm", "system"))  # categories of what we did, not the customer
 
 
 class Identifier(NamedTuple):

@@ -6,12 +6,12 @@ order of arrival never matters.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from onefold.kernel import facts, limits
-from onefold.profiles.model import State, Touch, Trait
+from onefold.kernel import clock, facts, limits
+from onefold.profiles.model import Buckets, State, Touch, Trait
 
 PRIORITY = {
     "crm": 2,
@@ -24,13 +24,45 @@ PRIORITY = {
 }
 
 
-OURS = frozenset(("crm", "system"))
+class Rule(Protocol):
+    """How a leaf folds that is more than a plain count (audiences/folding.py)."""
+
+    @property
+    def bucket(self) -> Callable[[int], int | None]:
+        """From a fact's time to its bucket; None: outside."""
+        ...
+
+    @property
+    def merge(self) -> Callable[[Any, Any], Any]:
+        """A bucket's cell, or None, and one more; the first may be changed."""
+        ...
+
+    def cell(self, fact: facts.Fact) -> Any:
+        """What the fact adds, or None."""
+        ...
+
+    def day(self, bucket: int) -> int | None:
+        """The UTC day of a bucket; None for what belongs to no day."""
+        ...
+
+    def join(self, parts: Sequence[dict[int, Any]]) -> dict[int, Any]:
+        """Several states as one."""
+        ...
+
+    def prune(self, buckets: dict[int, Any], now_ms: int) -> None:
+        """Drop what no window can see any more."""
+        ...
+
+    def bound(self, buckets: dict[int, Any]) -> None:
+        """Back to the limits."""
+        ...
 
 
 class LeafFold(msgspec.Struct, frozen=True):
     """How one leaf folds: its id, whether accounts share it, bucket size and property filter.
 
-    `keep`: buckets that its window spans, 0 for ever; `definitions`: ids of those that count it.
+    `keep`: buckets that its window spans, 0 for ever; `definitions`: ids of those that count it;
+    `rule`: of a leaf that is more than a plain count.
     """
 
     id: int
@@ -40,6 +72,7 @@ class LeafFold(msgspec.Struct, frozen=True):
     keep: int
     match: Callable[[Mapping[str, Any]], bool] | None
     definitions: frozenset[int] = frozenset()
+    rule: Rule | None = None
 
 
 def wins(new: Trait, old: Trait | None) -> bool:
@@ -61,7 +94,7 @@ def fold(state: State, fact: facts.Fact, name_id: int, seen: Sequence[int]) -> b
     For a group call the fact's traits belong to the account and are folded there.
     """
     at = fact.at_ms
-    if fact.category not in OURS:  # what we did ourselves is no sign of the customer
+    if fact.category not in facts.OURS:  # what we did ourselves is no sign of the customer
         state.first_ms = min(state.first_ms, at)
         state.last_ms = max(state.last_ms, at)
     state.events += 1
@@ -137,29 +170,60 @@ def fold_traits(state: State, fact: facts.Fact) -> list[str]:
     return changed
 
 
-def fold_leaves(
-    state: State, fact: facts.Fact, leaves: Sequence[LeafFold]
-) -> list[tuple[LeafFold, int]]:
-    """Add the fact to each leaf that takes it; those leaves, each with the fact's bucket."""
-    touched: list[tuple[LeafFold, int]] = []
+Touched = tuple[LeafFold, int, Any]  # a leaf that took a fact, the bucket, what was added
+
+
+def fold_leaves(state: State, fact: facts.Fact, leaves: Sequence[LeafFold]) -> list[Touched]:
+    """Add the fact to each leaf that takes it."""
+    touched: list[Touched] = []
     for leaf in leaves:
+        if leaf.rule is not None:
+            _fold_by_rule(state, fact, leaf, leaf.rule, touched)
+            continue
         if leaf.match is not None and not leaf.match(fact.properties):
             continue
         bucket = fact.at_ms // leaf.size_ms if leaf.size_ms else 0
-        if leaf.shared:
-            shares = state.shares.setdefault(leaf.id, {})
-            buckets = shares.setdefault(fact.account or "", {})
-        else:
-            buckets = state.leaves.setdefault(leaf.id, {})
+        buckets = _buckets(state, fact, leaf)
         buckets[bucket] = buckets.get(bucket, 0) + 1
         if leaf.keep and len(buckets) > leaf.keep:
             prune(buckets, leaf, fact.received_ms)
-        touched.append((leaf, bucket))
+        touched.append((leaf, bucket, 1))
     return touched
 
 
-def prune(buckets: dict[int, int], leaf: LeafFold, now_ms: int) -> None:
+def _buckets(state: State, fact: facts.Fact, leaf: LeafFold) -> Buckets:
+    if leaf.shared:
+        return state.shares.setdefault(leaf.id, {}).setdefault(fact.account or "", {})
+    return state.leaves.setdefault(leaf.id, {})
+
+
+def _fold_by_rule(
+    state: State, fact: facts.Fact, leaf: LeafFold, rule: Rule, touched: list[Touched]
+) -> None:
+    cell = rule.cell(fact)
+    bucket = None if cell is None else rule.bucket(fact.at_ms)
+    if bucket is None:
+        return
+    buckets = _buckets(state, fact, leaf)
+    buckets[bucket] = rule.merge(buckets.get(bucket), cell)
+    rule.bound(buckets)
+    if leaf.keep and len(buckets) > leaf.keep:
+        rule.prune(buckets, fact.received_ms)
+    touched.append((leaf, bucket, cell))
+
+
+def prune(buckets: Buckets, leaf: LeafFold, now_ms: int) -> None:
     """Drop buckets that no window can count any more; time only moves on."""
+    if leaf.rule is not None:
+        leaf.rule.prune(buckets, now_ms)
+        return
     oldest = now_ms // leaf.size_ms - leaf.keep
     for bucket in [b for b in buckets if b <= oldest]:
         del buckets[bucket]
+
+
+def day_of(leaf: LeafFold, bucket: int) -> int | None:
+    """The UTC day that a bucket of an account's leaf is in."""
+    if leaf.rule is not None:
+        return leaf.rule.day(bucket)
+    return bucket * leaf.size_ms // clock.DAY_MS

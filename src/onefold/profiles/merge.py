@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from onefold.profiles.fold import first_and_last, wins
+from onefold.kernel import clock
+from onefold.profiles.fold import LeafFold, day_of, first_and_last, wins
 from onefold.profiles.model import Buckets, PersonView, State, Trait
 
 Memberships = Sequence[tuple[int, str]]  # (first_ms, account key), by time
@@ -53,41 +54,56 @@ def memberships(states: Iterable[State]) -> list[tuple[int, str]]:
     return sorted((first, key) for key, (first, _) in groups(states).items())
 
 
-def account_at(joined: Memberships, at_ms: int) -> str | None:
-    """The account a person was in: the latest joined by then, else the first ever joined."""
+def account_on(joined: Memberships, day: int) -> str | None:
+    """The account that a person's facts of a UTC day belong to, where they name none: the latest
+    joined by the end of the day, else the first ever joined. Usage goes by the same rule.
+    """
     found: str | None = joined[0][1] if joined else None
+    end_ms = (day + 1) * clock.DAY_MS
     for first_ms, key in joined:
-        if first_ms > at_ms:
+        if first_ms >= end_ms:
             break
         found = key
     return found
 
 
-def buckets(states: Iterable[State], leaf_id: int) -> Buckets:
-    """A person's buckets of a leaf: the sum over fragments."""
-    found = [s.leaves[leaf_id] for s in states if leaf_id in s.leaves]
-    return found[0] if len(found) == 1 else _sum(found)
+def buckets(states: Iterable[State], leaf: LeafFold) -> Buckets:
+    """A person's buckets of a leaf: the merge over fragments."""
+    found = [s.leaves[leaf.id] for s in states if leaf.id in s.leaves]
+    return found[0] if len(found) == 1 else _join(found, leaf)
 
 
 def shared_buckets(
-    people: Iterable[tuple[Sequence[State], Memberships]], leaf_id: int, size_ms: int, account: str
+    people: Iterable[tuple[Sequence[State], Memberships]], leaf: LeafFold, account: str
 ) -> Buckets:
     """An account's buckets of a leaf: facts that name it, and unnamed ones of its members then."""
-    out: Buckets = {}
+    parts: list[Buckets] = []
     for states, joined in people:
         for state in states:
-            shares = state.shares.get(leaf_id)
+            shares = state.shares.get(leaf.id)
             if not shares:
                 continue
-            for bucket, n in shares.get(account, {}).items():
-                out[bucket] = out.get(bucket, 0) + n
-            for bucket, n in shares.get("", {}).items():
-                if account_at(joined, bucket * size_ms) == account:
-                    out[bucket] = out.get(bucket, 0) + n
+            if account in shares:
+                parts.append(shares[account])
+            if "" in shares:
+                parts.append(_owned(shares[""], joined, leaf, account))
+    return _join(parts, leaf)
+
+
+def _owned(found: Buckets, joined: Memberships, leaf: LeafFold, account: str) -> Buckets:
+    if len(joined) == 1:
+        return found if joined[0][1] == account else {}
+    out: Buckets = {}
+    for bucket, cell in found.items():
+        day = day_of(leaf, bucket)
+        if day is None or account_on(joined, day) == account:
+            out[bucket] = cell
     return out
 
 
-def _sum(parts: Sequence[Buckets]) -> Buckets:
+def _join(parts: Sequence[Buckets], leaf: LeafFold) -> Buckets:
+    if leaf.rule is not None:
+        return leaf.rule.join(parts)
     out: Buckets = {}
     for part in parts:
         for bucket, n in part.items():

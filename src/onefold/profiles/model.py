@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-Buckets = dict[int, int]
+Buckets = dict[int, Any]  # bucket → n, or what the leaf keeps (audiences/cells.py)
 
 
 class Trait(NamedTuple):

@@ -60,56 +60,36 @@ class Catalog:
         self.leaves = {leaf.key: leaf for leaf in loaded.leaves}
         self.leaf_ids = {key: leaf.id for key, leaf in self.leaves.items()}
         self._folds: dict[str, tuple[LeafFold, ...]] = {}
-        self._shared = {
-            fold.key: fold
-            for leaf in self.index.leaves.values()
-            for fold in self._fold(leaf)
-            if fold.shared
-        }
+        made = [
+            fold_of(leaf, self.leaf_ids[key], self.index.touched_by_leaf[key])
+            for key, leaf in self.index.leaves.items()
+        ]
+        self._made = {fold.key: fold for fold in made}
+        self._shared = {fold.key: fold for fold in made if fold.shared}
 
     def folds(self, event_name: str) -> tuple[LeafFold, ...]:
         """How a fact of this name folds into leaves."""
         found = self._folds.get(event_name)
         if found is None:
-            found = tuple(
-                fold for leaf in self.index.leaves_for(event_name) for fold in self._fold(leaf)
-            )
+            found = tuple(self._made[leaf.key] for leaf in self.index.leaves_for(event_name))
             if len(self._folds) > 10_000:
                 self._folds.clear()
             self._folds[event_name] = found
         return found
-
-    def _fold(self, leaf: audiences.Leaf) -> list[LeafFold]:
-        size_ms = audiences.bucket_ms(leaf.window_ms)
-        keep = -(-leaf.window_ms // size_ms) if leaf.window_ms else 0
-        by = self.index.touched_by_leaf[leaf.key]
-        return [
-            LeafFold(
-                id=self.leaf_ids[leaf.key],
-                key=leaf.key,
-                shared=shared,
-                size_ms=size_ms if leaf.window_ms else 0,
-                keep=keep,
-                match=leaf.match if leaf.where else None,
-                definitions=by,
-            )
-            for shared in (False, True)
-            if by & self.index.by_kind["account" if shared else "person"]
-        ]
 
     def holds(self, leaf_key: str, pos: int) -> bool:
         """Is a fact of an earlier batch in the leaf already, live or by the backfill so far?"""
         leaf = self.leaves[leaf_key]
         return leaf.live_pos is not None and (pos > leaf.live_pos or pos <= leaf.filled_pos)
 
+    def fold(self, leaf_key: str) -> LeafFold:
+        """How a leaf folds."""
+        return self._made[leaf_key]
+
     @property
     def shared_leaves(self) -> Iterable[LeafFold]:
         """Every account leaf."""
         return self._shared.values()
-
-    def shared(self, leaf_key: str) -> LeafFold:
-        """How an account leaf folds."""
-        return self._shared[leaf_key]
 
     def touched_by_traits(self, names: list[str], of: Kind) -> set[int]:
         """Definitions of people or accounts that read any of their own traits `names`."""
@@ -125,6 +105,21 @@ class Catalog:
         for name in names:
             out |= self.index.touched_by_account_trait.get(name, NONE)
         return out
+
+
+def fold_of(leaf: audiences.Leaf, leaf_id: int, definitions: frozenset[int]) -> LeafFold:
+    """How a leaf folds, as `profiles.fold` takes it."""
+    rule = audiences.Folding(leaf)
+    return LeafFold(
+        id=leaf_id,
+        key=leaf.key,
+        shared=leaf.by_day,
+        size_ms=rule.size_ms if rule.is_short else 0,
+        keep=rule.keep,
+        match=leaf.match if leaf.where else None,
+        definitions=definitions,
+        rule=None if rule.is_short else rule,
+    )
 
 
 def load(conn: Connection) -> Catalog:

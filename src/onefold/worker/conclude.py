@@ -130,7 +130,7 @@ class Conclude:
             own = [states[f] for f in person.fragments]
             subject = PersonSubject(
                 own,
-                catalog.leaf_ids,
+                catalog,
                 [accounts[key] for _, key in person.accounts if key in accounts],
                 tickets.get(mark.entity_id, ()),
             )
@@ -270,7 +270,7 @@ class Conclude:
         self, conn: Connection, person_id: int, person: Entity, catalog: Catalog, out: Outcome
     ) -> None:
         """A person that merged into another leaves its audiences and the lists."""
-        subject = PersonSubject([], catalog.leaf_ids, [], ())
+        subject = PersonSubject([], catalog, [], ())
         why = [{"text": "Merged into another person."}]
         for audience_id in list(person.members):
             self._change(audience_id, dirty.PERSON, person_id, False, person, subject, why, out)

@@ -60,11 +60,10 @@ class Folder:
             if names:
                 flags |= dirty.VIEW
                 definitions |= self.catalog.touched_by_traits(names, "person")
-        for leaf, bucket in fold.fold_leaves(state, fact, self._leaves(fact)):
+        for leaf, bucket, cell in fold.fold_leaves(state, fact, self._leaves(fact)):
             definitions |= leaf.definitions
             if leaf.shared:
-                start_ms = bucket * (leaf.size_ms or 1)
-                self.pending.note((person, fact.account, leaf.id, bucket, start_ms))
+                self.pending.note((person, fact.account, leaf, bucket, cell))
         if fact.account and fact.kind == "group":
             self._fold_group(fact, fact.account)
         elif fact.kind == "track":

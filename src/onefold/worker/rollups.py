@@ -8,8 +8,10 @@ after a failed transaction.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from onefold.profiles import merge
+from onefold.profiles import fold, merge
+from onefold.profiles.fold import LeafFold
 from onefold.profiles.model import Buckets
 
 Key = tuple[str, int]  # account key, leaf id
@@ -33,12 +35,16 @@ class Rollups:
             del self._sums[next(iter(self._sums))]
         self._sums.setdefault(account, {})[leaf_id] = buckets
 
-    def add(self, account: str, leaf_id: int, bucket: int) -> None:
-        """One more fact, in the sums that are kept."""
+    def add(self, account: str, leaf: LeafFold, bucket: int, cell: Any) -> None:
+        """What one more fact adds, in the sums that are kept."""
         leaves = self._sums.get(account)
-        buckets = leaves.get(leaf_id) if leaves else None
-        if buckets is not None:
-            buckets[bucket] = buckets.get(bucket, 0) + 1
+        buckets = leaves.get(leaf.id) if leaves else None
+        if buckets is None:
+            return
+        if leaf.rule is None:
+            buckets[bucket] = buckets.get(bucket, 0) + cell
+        else:
+            buckets[bucket] = leaf.rule.merge(buckets.get(bucket), cell)
 
     def drop(self, accounts: Iterable[str]) -> None:
         """Forget accounts whose people may have changed."""
@@ -54,12 +60,12 @@ class Pending:
     """Facts of a batch that account leaves took, until it is known whose they are.
 
     A fact that names its account is that account's; another belongs to the account its person was
-    in then (`merge.account_at`), by the start of its bucket as in `merge.shared_buckets`.
+    in that day (`merge.account_on`).
     """
 
     def __init__(self) -> None:
-        self._notes: list[tuple[int, str | None, int, int, int]] = []
-        self.note = self._notes.append  # (person, account named, leaf id, bucket, its start in ms)
+        self._notes: list[tuple[int, str | None, LeafFold, int, Any]] = []
+        self.note = self._notes.append  # (person, account named, leaf, bucket, what was added)
 
     def people(self) -> list[int]:
         """Those whose accounts have to be known."""
@@ -67,12 +73,13 @@ class Pending:
 
     def settle(self, rollups: Rollups, joined: Mapping[int, merge.Memberships]) -> None:
         """Move the sums on."""
-        for person, named, leaf_id, bucket, start_ms in self._notes:
+        for person, named, leaf, bucket, cell in self._notes:
             account = named
             if not account:
                 accounts = joined[person]
                 if not accounts:
                     continue
-                only = len(accounts) == 1
-                account = accounts[0][1] if only else merge.account_at(accounts, start_ms)
-            rollups.add(account or "", leaf_id, bucket)
+                account = accounts[0][1]
+                if len(accounts) > 1:
+                    account = merge.account_on(accounts, fold.day_of(leaf, bucket) or 0)
+            rollups.add(account or "", leaf, bucket, cell)

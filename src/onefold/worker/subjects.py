@@ -18,12 +18,12 @@ class PersonSubject:
     def __init__(
         self,
         states: Sequence[profiles.State],
-        leaf_ids: Mapping[str, int],
+        catalog: Catalog,
         accounts: Sequence[profiles.State],
         tickets: Sequence[audiences.TicketState],
     ) -> None:
         self.states = states
-        self.leaf_ids = leaf_ids
+        self.catalog = catalog
         self.accounts = accounts
         self._tickets = tickets
 
@@ -37,9 +37,9 @@ class PersonSubject:
         found = (s.traits.get(name) for s in self.accounts)
         return [t.value for t in found if t is not None]
 
-    def buckets(self, leaf_key: str) -> Mapping[int, int]:
+    def buckets(self, leaf_key: str) -> Mapping[int, Any]:
         """The buckets of a leaf."""
-        return merge.buckets(self.states, self.leaf_ids[leaf_key])
+        return merge.buckets(self.states, self.catalog.fold(leaf_key))
 
     def tickets(self) -> Sequence[audiences.TicketState]:
         """Unresolved tickets."""
@@ -77,9 +77,9 @@ class AccountSubject:
         value = self.trait(name)
         return [] if value is None else [value]
 
-    def buckets(self, leaf_key: str) -> Mapping[int, int]:
+    def buckets(self, leaf_key: str) -> Mapping[int, Any]:
         """The buckets of a leaf: the facts of the account's people, at the time they were its."""
-        leaf = self.catalog.shared(leaf_key)
+        leaf = self.catalog.fold(leaf_key)
         found = self.rollups.get(self.key, leaf.id)
         if found is None:
             found = self._sum(leaf.id)
@@ -96,6 +96,6 @@ class AccountSubject:
         people = self.people()
         for leaf in self.catalog.shared_leaves:
             if self.rollups.get(self.key, leaf.id) is None:
-                found = merge.shared_buckets(people, leaf.id, leaf.size_ms or 1, self.key)
+                found = merge.shared_buckets(people, leaf, self.key)
                 self.rollups.put(self.key, leaf.id, found)
         return self.rollups.get(self.key, leaf_id) or {}
