@@ -10,7 +10,6 @@ import msgspec
 import pytest
 
 from onefold import identity, storage
-from onefold.identity import component, settle
 from onefold.kernel import limits
 from onefold.kernel.facts import Fact, Identifier
 from onefold.kernel.viewer import SYSTEM
@@ -310,12 +309,8 @@ def test_a_generic_address_joins_nobody_whatever_the_order(worker: Worker) -> No
     assert len(worker.people()) == many + 6
 
 
-def test_beyond_the_size_cap_nothing_joins_any_more(
-    worker: Worker, feed: Feed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    small = msgspec.structs.replace(identity.RULES, component_max=5)
-    monkeypatch.setattr(component, "RULES", small)
-    monkeypatch.setattr(settle, "RULES", small)
+def test_beyond_the_size_cap_nothing_joins_any_more(worker: Worker, feed: Feed) -> None:
+    worker.resolver.take_rules(msgspec.structs.replace(identity.RULES, component_max=5))
     people = [feed(n, "user_id:a", f"anonymous_id:{n}").people[0] for n in range(1, 9)]
     assert len(set(people)) == 1
     devices = {n: worker.person(f"anonymous_id:{n}") for n in range(1, 9)}

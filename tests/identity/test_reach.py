@@ -15,8 +15,8 @@ def regions(monkeypatch: pytest.MonkeyPatch) -> list[reach.Region]:
     found: list[reach.Region] = []
 
     class Kept(reach.Region):
-        def __init__(self, *args: object) -> None:
-            super().__init__(*args)  # type: ignore[arg-type]
+        def __init__(self, *args: object, **named: object) -> None:
+            super().__init__(*args, **named)  # type: ignore[arg-type]
             found.append(self)
 
     monkeypatch.setattr(component, "Region", Kept)

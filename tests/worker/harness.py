@@ -23,15 +23,27 @@ class Bench:
         self.engine = Engine(conn, self.now_ms)
         self._n = 0
 
+    def source_of(self, key: str, category: str) -> int:
+        """Another source."""
+        made = sources.create(self.conn, SYSTEM, key, category)
+        self.conn.commit()
+        return made.id
+
     def send(self, *items: dict[str, Any]) -> None:
         """One request with these items; each gets a messageId and the time now if it has none."""
+        self.send_from(self.source, *items)
+
+    def send_from(self, source: int, *items: dict[str, Any]) -> None:
+        """The same, from a source."""
         batch = []
         for item in items:
             self._n += 1
             stamp = {"messageId": f"m{self._n}", "timestamp": clock.iso(self.now_ms)}
             batch.append({**stamp, **item})
         body = log.pack(msgspec.json.encode({"batch": batch}))
-        log.append(self.conn, [log.Row(self.source, "product", self.now_ms, len(batch), body)])
+        row = self.conn.execute("SELECT category FROM source WHERE id = %s", (source,)).fetchone()
+        assert row is not None
+        log.append(self.conn, [log.Row(source, row[0], self.now_ms, len(batch), body)])
         self.conn.commit()
 
     def settle(self) -> None:

@@ -7,12 +7,15 @@ the young one is full it becomes the old one, and what is not asked for until th
 never holds an object that another look-up would load a second time.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
+import msgspec
+
 from onefold.identity import chapters, store
-from onefold.identity.rules import RULES, Namespace
+from onefold.identity.rules import RULES, Namespace, Rules, order
 from onefold.kernel import clock, limits
 from onefold.kernel.facts import Identifier
 from onefold.storage import Connection
@@ -54,18 +57,24 @@ class Known(Holder):
     __slots__ = ("generic", "id", "key", "rule")
 
     def __init__(
-        self, identifier_id: int, key: Identifier, generic: bool, fragment: int, person: Person
+        self,
+        identifier_id: int,
+        key: Identifier,
+        generic: bool,
+        fragment: int,
+        person: Person,
+        rule: Namespace,
     ) -> None:
         super().__init__(fragment, person)
         self.id = identifier_id
         self.key = key
-        self.rule: Namespace = RULES.of(key.namespace)
-        self.generic = generic
+        self.rule = rule
+        self.generic = generic or rule.blocked(key.value)
 
     @property
     def rank(self) -> chapters.Rank:
         """How it sorts among who logged in at one instant."""
-        return self.rule.priority, *self.key
+        return order(self.key.namespace), *self.key
 
 
 class Spell(Holder):
@@ -85,6 +94,7 @@ class Spell(Holder):
 class Device:
     """A device-kind identifier.
 
+    blocked  on a block list: who logs in is noted, but links nobody
     runs     log-ins as in chapters.py, but for the newest run `last` is the until
     last     no log-in of the newest run is after this
     before   `last` as it was before batch `stamp`
@@ -93,14 +103,15 @@ class Device:
     """
 
     __slots__ = (
-        "before", "generic", "id", "key", "last", "late", "open_start", "open_who", "retired",
-        "rule", "runs", "spells", "stamp", "starts",
+        "before", "blocked", "generic", "id", "key", "last", "late", "open_start", "open_who",
+        "retired", "rule", "runs", "spells", "stamp", "starts",
     )  # fmt: skip
 
-    def __init__(self, identifier_id: int, key: Identifier, generic: bool) -> None:
+    def __init__(self, identifier_id: int, key: Identifier, generic: bool, rule: Namespace) -> None:
         self.id = identifier_id
         self.key = key
-        self.rule: Namespace = RULES.of(key.namespace)
+        self.rule = rule
+        self.blocked = rule.blocked(key.value)
         self.generic = generic
         self.spells: list[Spell] = []
         self.starts: list[int] = []
@@ -129,18 +140,26 @@ class Device:
         return self.spells[chapters.at(self.starts, max(at_ms, 1))]
 
 
-_NO_DEVICE = Device(0, Identifier("anonymous_id", ""), generic=True)
+_NO_DEVICE = Device(0, Identifier("anonymous_id", ""), True, RULES.of("anonymous_id"))
 
 
 class Tie:
-    """A link. `day` mirrors `last_day`, and is NEVER until the batch that made it is observed."""
+    """A link. `day` mirrors `last_day`, and is NEVER until the batch that made it is observed.
 
-    __slots__ = ("a", "b", "day")
+    `told`: between people, who told of it and the newest day on which (`link.told`).
+    """
 
-    def __init__(self, a: int, b: int, day: int) -> None:
+    __slots__ = ("a", "b", "day", "told")
+
+    def __init__(self, a: int, b: int, day: int, told: dict[str, int] | None = None) -> None:
         self.a = a
         self.b = b
         self.day = day
+        self.told = told
+
+    def told_json(self) -> str | None:
+        """`told` as its column takes it."""
+        return None if self.told is None else msgspec.json.encode(self.told).decode()
 
 
 class Entry:
@@ -152,9 +171,12 @@ class Entry:
     day      the least `day` of `ties`: a fact of a later day has something to tell
     who      who logs in by such a fact, None for nobody; `devices`: where
     weighs   the nodes of links whose recency can decide between people
+    told     days by source of which the links between people know; None when there are none
     """
 
-    __slots__ = ("day", "device", "devices", "holder", "seen", "ties", "weighs", "who", "who_id")
+    __slots__ = (
+        "day", "device", "devices", "holder", "seen", "ties", "told", "weighs", "who", "who_id",
+    )  # fmt: skip
 
     def __init__(self, home: Known | Device, seen: tuple[int, ...]) -> None:
         self.holder: Holder | None = home if isinstance(home, Known) else None
@@ -166,12 +188,16 @@ class Entry:
         self.who_id = 0
         self.devices: tuple[Device, ...] = ()
         self.weighs: tuple[Known | Device, ...] = ()
+        self.told: dict[int, int] | None = None
 
 
 class Cache:
     """Identifiers, links and people by key, in two generations."""
 
-    def __init__(self, identifiers_max: int = limits.identifiers_cached_max) -> None:
+    def __init__(
+        self, identifiers_max: int = limits.identifiers_cached_max, rules: Rules = RULES
+    ) -> None:
+        self.rules = rules
         self._half = max(identifiers_max // 2, 1)
         self.entries: dict[Any, Entry] = {}
         self._nodes: dict[Identifier, Known | Device] = {}
@@ -233,12 +259,13 @@ class Cache:
     def _load_row(self, row: Sequence[Any], devices: list[Device]) -> None:
         namespace, value, identifier_id, generic, fragment, start, owner, person_id, last = row
         key = Identifier(namespace, value)
-        if RULES.of(namespace).kind != "device":
+        rule = self.rules.of(namespace)
+        if rule.kind != "device":
             person = self.person(person_id)
-            self._nodes[key] = Known(identifier_id, key, generic, fragment, person)
+            self._nodes[key] = Known(identifier_id, key, generic, fragment, person, rule)
             return
         if not devices or devices[-1].id != identifier_id:  # rows of one device come together
-            devices.append(Device(identifier_id, key, generic))
+            devices.append(Device(identifier_id, key, generic, rule))
         device = self._nodes[key] = devices[-1]
         spell = Spell(
             fragment, self.person(person_id), start, owner, NEVER if last is None else last
@@ -249,7 +276,7 @@ class Cache:
     def _load_runs(devices: dict[int, Device], rows: Iterable[Sequence[Any]]) -> None:
         runs: dict[int, list[chapters.Run]] = {i: [] for i in devices}
         for device_id, at_ms, who, stored, namespace, value, last_day in rows:
-            rank = (RULES.of(namespace).priority, namespace, value)
+            rank = (order(namespace), namespace, value)
             until = stored
             if until is None:  # the newest run: all that is known is the day of its last log-in
                 until = max(at_ms, (last_day + 1) * clock.DAY_MS - 1)
@@ -272,8 +299,8 @@ class Cache:
         """Bring links into memory, in one query for all."""
         wanted = [pair for pair in pairs if self.tie(pair) is None]
         if wanted:
-            for a, b, day in store.links(conn, wanted):
-                self._ties[a, b] = Tie(a, b, day)
+            for a, b, day, told in store.links(conn, wanted):
+                self._ties[a, b] = Tie(a, b, day, told)
 
     def add_tie(self, pair: tuple[int, int]) -> Tie:
         """A link that is in no table yet."""
@@ -308,3 +335,12 @@ class Cache:
             person = wanted[person_id]
             cast("list[Any]", person.members).append((fragment, Identifier(namespace, value)))
             person.contested = person.contested or contested
+        for person in wanted.values():
+            if not person.contested:
+                person.contested = self.loose(person)
+
+    def loose(self, person: Person) -> bool:
+        """Whether it holds more than a limit, as the dates of its values allow."""
+        if not self.rules.windowed:
+            return False
+        return self.rules.loose(Counter(key.namespace for _, key in person.members or ()))

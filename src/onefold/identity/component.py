@@ -4,6 +4,7 @@ Works from the tables alone, after the batch's identifiers, fragments and links 
 far it has to look is `reach.py`'s matter: the answer is f's on everything that hangs together.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
@@ -12,7 +13,7 @@ from onefold.identity import assign, model, store
 from onefold.identity.decisions import Book, Said
 from onefold.identity.partition import partition
 from onefold.identity.reach import Pair, Part, Region
-from onefold.identity.rules import GENERIC, RULES, SHARED_DEVICE, SIZE, STATIC
+from onefold.identity.rules import BLOCKED, GENERIC, RULES, SHARED_DEVICE, SIZE, STATIC, Rules
 from onefold.kernel.facts import Identifier
 from onefold.storage import Connection
 
@@ -45,14 +46,19 @@ def regroup(
     fresh: Iterable[Pair],
     new_id: Callable[[], int],
     book: Book,
+    rules: Rules = RULES,
+    *,
+    recount: bool = False,
 ) -> Outcome:
     """Group again everything that hangs together with the seeds (identifier ids).
 
     `retired`: fragments that no longer are a chapter: the person each was of, and the device.
     `fresh`: links written in this batch. In a component beyond the size cap they are suppressed,
-    and nothing else changes there.
+    and nothing else changes there. `recount`: rules changed, so that an identifier of a person that
+    was generic may be no longer.
     """
-    region = Region(conn, seeds, {person for person, _ in retired.values()}, book, RULES)
+    people = {person for person, _ in retired.values()}
+    region = Region(conn, seeds, people, book, rules, recount=recount)
     while True:
         live, rim, frozen = region.parts()
         answer = _run(region, live, rim)
@@ -60,12 +66,12 @@ def regroup(
         mixed = [refs for refs in mixed if not live.keys().isdisjoint(refs)]
         if not region.widen(rim[ref] for refs in mixed for ref in refs if ref in rim):
             break
-    out = Outcome([], [], set(), set(), store.Changes())
+    out = Outcome([], [], set(), set(), store.Changes(thawed=region.thawed))
     _quarantine(region, frozen, fresh, new_id, out)
     _note(region, answer, rim, out)
     part = answer.part
     core = [refs for refs in part.groups if refs[0] not in rim]
-    groups = [[member(ref, live[ref].spot.identifier) for ref in refs] for refs in core]
+    groups = [[member(ref, live[ref].spot.identifier, rules) for ref in refs] for refs in core]
     former = {part.fragment: part.person for part in live.values() if part.person}
     former.update((fragment, person) for fragment, (person, _) in retired.items())
     given = assign.assign(groups, former, lambda: store.past(conn, set(former.values())), new_id)
@@ -73,7 +79,10 @@ def regroup(
     now: dict[int, int] = {}
     for person_id, group in zip(given.ids, groups, strict=True):
         found = [(m.ref, m.identifier) for m in group]
-        out.groups.append(Group(person_id, found, any(m.ref in contested for m in group)))
+        doubtful = any(m.ref in contested for m in group)
+        if rules.windowed and not doubtful:
+            doubtful = rules.loose(Counter(m.identifier.namespace for m in group))
+        out.groups.append(Group(person_id, found, doubtful))
         now.update((m.ref, person_id) for m in group)
     out.changes.people += [(ref, pid) for ref, pid in now.items() if former.get(ref) != pid]
     frozen_people = {part.person for part in frozen.values()}
@@ -144,7 +153,8 @@ def _run(region: Region, live: Mapping[int, Part], rim: Mapping[int, Part]) -> _
         if len(asked) == len(ends) and any(a in live or b in live for a, b in asked):
             origin[pair] = [(min(refs), max(refs)) for refs in asked]
     said = _said(region, every)
-    part = partition(nodes, links, RULES, [decision for _, decision in said])
+    words = [decision for _, decision in said]
+    part = partition(nodes, links, region.rules, words, region.proofs())
     for pair, refs in origin.items():  # one link to several chapters holds while one of them does
         reasons = [part.suppressed.get(ref) for ref in refs]
         why[pair] = None if None in reasons else reasons[0]
@@ -188,11 +198,14 @@ def _note(region: Region, answer: _Answer, rim: Mapping[int, Part], out: Outcome
 
 
 def _without_ends(region: Region, pair: Pair) -> str:
-    return GENERIC if any(region.spots[i].generic for i in pair) else SHARED_DEVICE
+    spots = [region.spots[i] for i in pair]
+    if any(region.rules.blocked(spot.identifier) for spot in spots):
+        return BLOCKED
+    return GENERIC if any(spot.generic for spot in spots) else SHARED_DEVICE
 
 
-def member(fragment: int, identifier: Identifier) -> assign.Member:
+def member(fragment: int, identifier: Identifier, rules: Rules = RULES) -> assign.Member:
     """A fragment as `assign` weighs it."""
-    rule = RULES.of(identifier.namespace)
+    rule = rules.of(identifier.namespace)
     rank = 2 if rule.kind != "person" else 0 if rule.limit == 1 else 1
     return assign.Member(fragment, identifier, rank)

@@ -12,6 +12,9 @@ group joins the core, with a rim of its own.
 (One thing a larger group can make legal: it may be several people that humans joined. So groups
 about which somebody decided something are never judged by less; they join the core.)
 
+(And a limit with a window goes by the dates of all of a value's links: with such rules everything
+that hangs together is the core.)
+
 A device of several people is no bridge: only the chapter of people in the core belongs to it,
 unless the device itself changed.
 """
@@ -23,6 +26,7 @@ import msgspec
 
 from onefold.identity import chapters, store
 from onefold.identity.decisions import Book, End, Said
+from onefold.identity.namespaces import store as rows
 from onefold.identity.rules import Rules
 from onefold.kernel.facts import Identifier
 from onefold.storage import Connection
@@ -57,6 +61,8 @@ class Region:
     spots   identifiers by id; links: (last day, why suppressed) by ids
     core    parts whose groups are run again, by fragment
     ring    people of the rim of whom the whole group is looked at
+    told    of links between people: who told of them, and the newest day on which
+    thawed  identifiers of people that were generic and, by rules that changed, are no longer
     """
 
     def __init__(
@@ -66,8 +72,14 @@ class Region:
         people: Collection[int],
         book: Book,
         rules: Rules,
+        *,
+        recount: bool = False,
     ) -> None:
         """The groups of the seeds (identifier ids), of these people, and what surrounds them."""
+        self.rules = rules
+        self.told: dict[Pair, dict[str, int]] = {}
+        self.thawed: list[int] = []
+        self._recounts = recount
         self.seeds = frozenset(seeds)
         self.spots: dict[int, Spot] = {}
         self.links: dict[Pair, tuple[int, str | None]] = {}
@@ -76,7 +88,6 @@ class Region:
         self.book = book
         self.ids: dict[Identifier, int] = {}  # that decisions name; 0 for one never seen
         self._conn = conn
-        self._rules = rules
         self._asked: set[int] = set()
         self._silent: set[int] = set()  # people of whom nobody decided anything
         self._sizes: dict[int, int] = {}
@@ -155,7 +166,7 @@ class Region:
     def oversize(self, i: int) -> bool:
         """Whether so much of the core hangs together with the identifier that f leaves it alone."""
         spot = self.spots.get(i)
-        return spot is not None and self._sizes.get(spot.root, 0) > self._rules.component_max
+        return spot is not None and self._sizes.get(spot.root, 0) > self.rules.component_max
 
     # ── growing ────────────────────────────────────────────────────────────────────────────────
 
@@ -174,20 +185,56 @@ class Region:
         self._surround()
         return bool(found)
 
-    def _take(self, rows: Iterable[tuple[Any, ...]]) -> None:
+    def _take(self, found: Iterable[tuple[Any, ...]]) -> None:
         known = set(self.spots)
-        for i, namespace, value, generic, fragment, start, owner, person in rows:
+        for i, namespace, value, generic, fragment, start, owner, person in found:
             if i in known:
                 continue
             spot = self.spots.get(i)
             if spot is None:
-                is_device = self._rules.of(namespace).kind == "device"
+                is_device = self.rules.of(namespace).kind == "device"
                 spot = Spot(i, Identifier(namespace, value), generic, is_device, [], i)
                 self.spots[i] = spot
                 self.ids[spot.identifier] = i
             is_retired = person == 0 and owner is None and start != 0
             if not is_retired:
                 spot.parts.append(Part(fragment, start, owner, person, spot))
+        self._judge([self.spots[i] for i in self.spots.keys() - known])
+
+    def _judge(self, found: list[Spot]) -> None:
+        """Which of these never link, by the rules: as long as they say so, not written down."""
+        rules = self.rules
+        if self._recounts:
+            self._recount([spot for spot in found if spot.generic and not spot.is_device])
+        for spot in found:
+            rule = rules.of(spot.identifier.namespace)
+            if rule.blocked(spot.identifier.value):
+                spot.generic = True
+            elif spot.is_device and rule.hub is not None:
+                users = {part.owner for part in spot.parts if part.owner}
+                spot.generic |= rules.crowded(spot.identifier.namespace, len(users))
+
+    def _recount(self, generic: list[Spot]) -> None:
+        """Which of those that were generic are so no longer. A kiosk stays one."""
+        crowds = dict.fromkeys((spot.id for spot in generic), 0)
+        for i, namespace, n in rows.crowds(self._conn, crowds) if crowds else ():
+            if self.rules.of(namespace).limit is not None:
+                crowds[i] = max(crowds[i], n)
+        for spot in generic:
+            if crowds[spot.id] <= self.rules.hub(spot.identifier.namespace):
+                spot.generic = False
+                self.thawed.append(spot.id)
+
+    def proofs(self) -> dict[Pair, int]:
+        """The newest day on which each link between people was proved, by fragments."""
+        out: dict[Pair, int] = {}
+        for pair, told in self.told.items():
+            for a, b in self.ends(pair):
+                namespaces = a.spot.identifier.namespace, b.spot.identifier.namespace
+                day = self.rules.proved(*namespaces, told)
+                if day is not None:
+                    out[min(a.fragment, b.fragment), max(a.fragment, b.fragment)] = day
+        return out
 
     def _add(self, parts: Iterable[Part], people: Collection[int] = ()) -> bool:
         """Let these, and all that is in a group with them, belong to the core."""
@@ -217,14 +264,24 @@ class Region:
             if asked:
                 self._ask(asked)
                 self._measure()
-            if not self._owners() and not (self.book and self._decided()):
+            if self._owners() or (self.rules.windowed and self._everything()):
+                continue
+            if not (self.book and self._decided()):
                 return
+
+    def _everything(self) -> bool:
+        """Let all of the rim belong to the core."""
+        _, rim, _ = self.parts()
+        return self._add(part for part in rim.values() if not part.spot.generic)
 
     def _ask(self, ids: Collection[int]) -> None:
         self._asked |= set(ids)
         links, nodes = store.surroundings(self._conn, ids)
         self._take(nodes)
-        self.links.update(((a, b), (day, why)) for a, b, day, why in links)
+        for a, b, day, why, told in links:
+            self.links[a, b] = (day, why)
+            if told:
+                self.told[a, b] = told
 
     def _leads_on(self, spot: Spot) -> bool:
         if spot.generic:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from onefold.identity import cache, chapters, decisions, settle, store, undo
 from onefold.identity.cache import NOBODY, Cache, Device, Entry, Known, Person, Spell
 from onefold.identity.model import Resolved
-from onefold.identity.rules import RULES
+from onefold.identity.rules import RULES, Rules, order
 from onefold.kernel import clock, identifiers, limits
 from onefold.kernel.facts import Fact, Identifier
 from onefold.kernel.identifiers import FORMER
@@ -23,6 +23,7 @@ from onefold.storage import Connection
 PointsOf = Callable[[Connection, int], Iterable[tuple[int, int]]]
 Node = Known | Device
 N = TypeVar("N", Known, Device)
+_ACTS = "user_id"  # of several on one fact the first acts, and the others are not linked
 
 
 class Resolver:
@@ -38,9 +39,10 @@ class Resolver:
         conn: Connection,
         points_of: PointsOf | None = None,
         identifiers_max: int = limits.identifiers_cached_max,
+        rules: Rules = RULES,
     ) -> None:
         self._points_of = points_of
-        self._cache = Cache(identifiers_max)
+        self._cache = Cache(identifiers_max, rules)
         self._ids: settle.Ids | None = settle.Ids(*store.next_ids(conn))
         self._book: decisions.Book | None = None
         self._batch = 0
@@ -53,6 +55,27 @@ class Resolver:
         self._ids = None
         self._book = None
         self._asked = 0, Identifier("", "")
+
+    @property
+    def rules(self) -> Rules:
+        """Those in force."""
+        return self._cache.rules
+
+    def take_rules(self, rules: Rules) -> None:
+        """Go by other rules from the next batch on; what is stored follows by `replay`."""
+        self.forget()
+        self._cache.rules = rules
+
+    def replay(self, conn: Connection, seeds: Collection[int], pos: int, now_ms: int) -> set[int]:
+        """Group again what hangs together with these identifiers, by the rules in force.
+
+        People whose fragments changed. The caller commits or forgets.
+        """
+        work = settle.Work()
+        work.seeds = set(seeds)
+        self._settler(conn, work).replay(pos, now_ms)
+        self._cache.turn()
+        return work.regrouped
 
     def resolve(self, conn: Connection, facts: Sequence[Fact]) -> Resolved:
         """Resolve a batch and write what it changes. The caller commits or forgets."""
@@ -197,6 +220,9 @@ class Resolver:
         day_ms = clock.DAY_MS
         for fact, entry in zip(facts, entries, strict=True):
             at_ms = fact.at_ms
+            told = entry.told
+            if told is not None and at_ms // day_ms > told.get(fact.source_id, cache.NEVER):
+                _tell(entry, at_ms // day_ms, fact, work)
             if at_ms // day_ms > entry.day:
                 _renew(entry, at_ms // day_ms, work)
             for device in entry.devices:
@@ -244,6 +270,8 @@ class Resolver:
                     tie = self._cache.add_tie(_pair(a, b))
                     work.ties.append(settle.Fresh(tie, a, b, fact.pos, fact.source_id))
                 ties.append(tie)
+                if entry.told is not None and tie.told is None and _of_people(a, b):
+                    tie.told = {}
             entry.ties = tuple(ties)
             entry.day = min((tie.day for tie in ties), default=cache.ALWAYS)
             self._cache.entries[key] = entry
@@ -290,7 +318,7 @@ class Resolver:
         formers: list[Known] = []
         devices: list[Device] = []
         single: set[str] = set()
-        for node in sorted(nodes, key=lambda n: n.rule.priority):
+        for node in sorted(nodes, key=lambda n: order(n.key.namespace)):
             namespace = node.key.namespace
             if node.rule.kind == "account" or identifiers.normalise(*node.key) is None:
                 continue
@@ -300,7 +328,7 @@ class Resolver:
                 formers.append(node)
             elif namespace not in single:
                 people.append(node)
-                if node.rule.limit == 1:
+                if namespace == _ACTS:
                     single.add(namespace)
         pairs: list[tuple[Node, Node]] = [*_pairs(people)]
         if people:
@@ -311,7 +339,9 @@ class Resolver:
             formers = [f for f in formers if f.key.value != people[0].key.value]
             pairs += [(people[0], former) for former in formers]
             weighs = [*people, *formers]
-            entry.weighs = tuple(weighs) if len(weighs) > 1 else ()
+            several = len(weighs) > 1
+            entry.weighs = tuple(weighs) if several or self._cache.rules.dated else ()
+            entry.told = {} if several else None
         else:
             pairs += _pairs(devices)
             entry.weighs = tuple(devices) if len(devices) > 1 else ()
@@ -332,17 +362,18 @@ class Resolver:
     def _make(self, conn: Connection, key: Identifier, work: settle.Work) -> None:
         ids = self._given(conn)
         identifier_id, fragment = ids.new_identifier(), ids.new_fragment()
-        kind = RULES.of(key.namespace).kind
+        rule = self._cache.rules.of(key.namespace)
+        kind = rule.kind
         person = NOBODY if kind == "account" else Person(0)
         if person is not NOBODY:
             person.members = [(fragment, key)]
             person.contested = False
         if kind == "device":
-            device = Device(identifier_id, key, generic=False)
+            device = Device(identifier_id, key, generic=False, rule=rule)
             device.set_spells([Spell(fragment, person, 0, None, cache.NEVER)])
             node: Node = device
         else:
-            node = Known(identifier_id, key, generic=False, fragment=fragment, person=person)
+            node = Known(identifier_id, key, False, fragment, person, rule)
         self._cache.add(node)
         work.nodes.append(node)
 
@@ -368,7 +399,7 @@ class Resolver:
         def logins(device: Device) -> list[chapters.Login]:
             points = list(points_of(conn, device.id))
             keys = store.identifiers(conn, {who for _, who in points})
-            ranks = {i: (RULES.of(key.namespace).priority, *key) for i, key in keys.items()}
+            ranks = {i: (order(key.namespace), *key) for i, key in keys.items()}
             return [chapters.Login(max(at_ms, 1), ranks[who], who) for at_ms, who in points]
 
         return logins
@@ -393,6 +424,23 @@ def _pairs(nodes: Sequence[N]) -> list[tuple[N, N]]:
     if len(nodes) <= limits.links_fact_all_max:
         return list(combinations(nodes, 2))
     return [(nodes[0], other) for other in nodes[1:]]
+
+
+def _of_people(a: Node, b: Node) -> bool:
+    return isinstance(a, Known) and isinstance(b, Known)
+
+
+def _tell(entry: Entry, day: int, fact: Fact, work: settle.Work) -> None:
+    """Note that a source told of the links between people, on a day newer than it had."""
+    teller = f"{fact.source_id}:{fact.category}"
+    for tie in entry.ties:
+        if tie.told is not None and tie.told.get(teller, cache.NEVER) < day:
+            if tie.day != cache.NEVER:  # else it is written with the link
+                work.days.add(tie)
+                work.weighed.append(entry)
+            tie.told[teller] = day
+    if entry.told is not None:
+        entry.told[fact.source_id] = day
 
 
 def _renew(entry: Entry, day: int, work: settle.Work) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from onefold.identity import assign, cache, chapters, component, devices, store
 from onefold.identity.cache import NOBODY, Cache, Device, Entry, Holder, Known, Person
 from onefold.identity.decisions import Book
-from onefold.identity.rules import GENERIC, RULES, SHARED_DEVICE
+from onefold.identity.rules import BLOCKED, GENERIC, SHARED_DEVICE, Rules
 from onefold.kernel.facts import Fact
 from onefold.storage import Connection
 
@@ -107,6 +107,7 @@ class Settler:
         self.ids = ids
         self.work = work
         self.book = book
+        self.rules: Rules = known.rules
 
     def run(self, facts: Sequence[Fact], entries: Sequence[Entry], points: Points | None) -> None:
         """Settle everything and write it."""
@@ -151,6 +152,11 @@ class Settler:
         store.write(self.conn, work.changes, pos, at_ms)
         if work.seeds:
             self._regroup(pos, at_ms)
+
+    def replay(self, pos: int, at_ms: int) -> None:
+        """Run f, by rules that changed, on what hangs together with `work.seeds`."""
+        if self.work.seeds:
+            self._regroup(pos, at_ms, recount=True)
 
     def add_alone(self) -> None:
         """Write identifiers that nothing links: accounts."""
@@ -204,9 +210,13 @@ class Settler:
             work.refold.add(device.id)
         if device.generic:
             work.changes.generic.append(device.id)
+        silent = device.blocked or self._crowded(device)
         known = all(s.owner in people and not people[s.owner].generic for s in change.entered)
-        if change.moved or device.generic or not known or (change.divided and not is_fresh):
+        divided = change.divided and not is_fresh
+        if change.moved or device.generic or silent or not known or divided:
             work.seeds |= {device.id, *change.owners}
+            if silent:
+                work.seeds |= {spell.owner for spell in device.spells if spell.owner}
             owners = [people[who] for who in change.owners if who in people]
             found = (*change.made, *change.altered, *owners)
             work.pending |= {s.person for s in found if s.person.id == 0}
@@ -215,6 +225,13 @@ class Settler:
             owner = people[spell.owner or 0]
             work.edges.append(Edge(spell, owner, device.id, owner.id))
 
+    def _crowded(self, device: Device) -> bool:
+        """Whether the rules say that so many users make it nobody's."""
+        if device.rule.hub is None:
+            return False
+        users = {spell.owner for spell in device.spells if spell.owner}
+        return self.rules.crowded(device.key.namespace, len(users))
+
     # ── links ──────────────────────────────────────────────────────────────────────────────────
 
     def _tie(self, fresh: Fresh) -> None:
@@ -222,16 +239,22 @@ class Settler:
         reason: str | None = None
         if a.generic or b.generic:
             reason = GENERIC
+            if self.rules.blocked(a.key) or self.rules.blocked(b.key):
+                reason = BLOCKED
             self.work.seeds |= {n.id for n in (a, b) if not n.generic}
         elif isinstance(a, Device) or isinstance(b, Device):
             reason = self._tie_device(a, b)
         else:
             self.work.edges.append(Edge(a, b, a.id, b.id))
-        row = (tie.a, tie.b, fresh.pos, tie.day, fresh.source_id, reason)
+        told = tie.told_json()
+        row = (tie.a, tie.b, fresh.pos, tie.day, fresh.source_id, reason, told)
         self.work.changes.links.append(row)
 
     def _tie_device(self, a: Node, b: Node) -> str | None:
         """A log-in joins by its chapter; two devices are linked while neither is shared."""
+        if any(isinstance(n, Device) and n.blocked for n in (a, b)):
+            self.work.seeds |= {a.id, b.id}
+            return BLOCKED
         if isinstance(a, Device) and isinstance(b, Device):
             if len(a.spells) > 1 or len(b.spells) > 1:
                 return SHARED_DEVICE
@@ -256,7 +279,7 @@ class Settler:
         for people, edges in _united(self.work.edges):
             weighty = any(isinstance(e.a, Known) and isinstance(e.b, Known) for e in edges)
             doubtful = any(p in self.work.doubtful or (weighty and p.contested) for p in people)
-            if doubtful or any(map(self._decided, people)) or not _legal(people):
+            if doubtful or any(map(self._decided, people)) or not _legal(people, self.rules):
                 self.work.seeds |= {i for e in edges for i in (e.a_id, e.b_id)}
                 self.work.pending |= {p for p in people if p.id == 0}
             elif len(people) > 1:
@@ -267,7 +290,7 @@ class Settler:
 
     def _unite(self, people: list[Person]) -> None:
         former = [p for p in people if p.id]
-        claims = [(assign.claim(_members(p), p.id), n) for n, p in enumerate(former)]
+        claims = [(assign.claim(_members(p, self.rules), p.id), n) for n, p in enumerate(former)]
         winner = former[min(claims)[1]] if former else people[0]
         changes = self.work.changes
         for person in people:
@@ -311,14 +334,17 @@ class Settler:
             row = (holder.fragment, identifier_id, start, owner, holder.person.id)
             changes.fragments.append(row)
         changes.fragments_set += [(s.fragment, s.start, s.owner, s.person.id) for s in work.altered]
-        changes.days += [(t.a, t.b, t.day) for t in work.days]
+        changes.days += [(t.a, t.b, t.day, t.told_json()) for t in work.days]
 
-    def _regroup(self, pos: int, at_ms: int, decision: int | None = None) -> None:
+    def _regroup(
+        self, pos: int, at_ms: int, decision: int | None = None, *, recount: bool = False
+    ) -> None:
         work = self.work
         fresh = [(f.tie.a, f.tie.b) for f in work.ties]
         outcome = component.regroup(
-            self.conn, work.seeds, work.retired, fresh, self.ids.new_person, self.book
-        )
+            self.conn, work.seeds, work.retired, fresh, self.ids.new_person, self.book,
+            self.rules, recount=recount,
+        )  # fmt: skip
         for group in outcome.groups:
             person = self.cache.person(group.person_id)
             person.members, person.contested = group.members, group.contested
@@ -360,19 +386,16 @@ def _united(edges: Iterable[Edge]) -> list[tuple[list[Person], list[Edge]]]:
     return [(found, between[top]) for top, found in people.items()]
 
 
-def _legal(people: Iterable[Person]) -> bool:
-    """Whether all of them can be one person."""
+def _legal(people: Iterable[Person], rules: Rules) -> bool:
+    """Whether all of them can be one person, whatever the dates of what they hold."""
     counts: dict[str, int] = defaultdict(int)
     size = 0
     for person in people:
         for _, key in person.members or ():
             size += 1
             counts[key.namespace] += 1
-    if size > RULES.component_max:
-        return False
-    limited = ((RULES.of(namespace).limit, n) for namespace, n in counts.items())
-    return all(limit is None or n <= limit for limit, n in limited)
+    return size <= rules.component_max and rules.plain(counts)
 
 
-def _members(person: Person) -> list[assign.Member]:
-    return [component.member(fragment, key) for fragment, key in person.members or ()]
+def _members(person: Person, rules: Rules) -> list[assign.Member]:
+    return [component.member(fragment, key, rules) for fragment, key in person.members or ()]

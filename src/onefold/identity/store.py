@@ -43,15 +43,15 @@ LEFT JOIN LATERAL (
 WHERE o.device_id = ANY(%s)
 """
 LINKS = """
-SELECT l.a, l.b, l.last_day FROM unnest(%b::bigint[], %b::bigint[]) AS k (a, b)
+SELECT l.a, l.b, l.last_day, l.told FROM unnest(%b::bigint[], %b::bigint[]) AS k (a, b)
 CROSS JOIN LATERAL (SELECT * FROM link x WHERE x.a = k.a AND x.b = k.b LIMIT 1) l
 """
 PEOPLE = """
 SELECT f.person_id, f.id, i.namespace, i.value,
   EXISTS (SELECT FROM link l WHERE l.a = i.id AND l.suppressed IS NOT NULL
-    AND l.suppressed NOT IN ('generic', 'shared_device'))
+    AND l.suppressed NOT IN ('generic', 'shared_device', 'blocked'))
   OR EXISTS (SELECT FROM link l WHERE l.b = i.id AND l.suppressed IS NOT NULL
-    AND l.suppressed NOT IN ('generic', 'shared_device'))
+    AND l.suppressed NOT IN ('generic', 'shared_device', 'blocked'))
 FROM fragment f JOIN identifier i ON i.id = f.identifier_id
 WHERE f.person_id = ANY(%s)
 ORDER BY f.id
@@ -66,9 +66,9 @@ CROSS JOIN LATERAL (
 ) i
 """
 NEIGHBOURS = """
-SELECT a, b, last_day, suppressed FROM link WHERE a = ANY(%s)
+SELECT a, b, last_day, suppressed, told FROM link WHERE a = ANY(%s)
 UNION
-SELECT a, b, last_day, suppressed FROM link WHERE b = ANY(%s)
+SELECT a, b, last_day, suppressed, told FROM link WHERE b = ANY(%s)
 """
 GROUPS_AROUND = """
 SELECT i.id, i.namespace, i.value, i.generic, f.id, f.chapter_ms, f.owner_id, f.person_id
@@ -116,6 +116,7 @@ INSERT INTO identifier (id, namespace, value)
 SELECT * FROM unnest(%b::bigint[], %b::text[], %b::text[])
 """
 SET_GENERIC = "UPDATE identifier SET generic = true WHERE id = ANY(%s)"
+UNSET_GENERIC = "UPDATE identifier SET generic = false WHERE id = ANY(%s)"
 SET_FRAGMENTS = """
 UPDATE fragment f SET chapter_ms = t.chapter_ms, owner_id = t.owner_id, person_id = t.person_id
 FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[])
@@ -131,12 +132,14 @@ UPDATE fragment f SET person_id = t.person_id
 FROM unnest(%b::bigint[], %b::bigint[]) AS t (id, person_id) WHERE f.id = t.id
 """
 ADD_LINKS = """
-INSERT INTO link (a, b, first_pos, last_day, source_id, suppressed)
-SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::int[], %b::int[], %b::text[])
+INSERT INTO link (a, b, first_pos, last_day, source_id, suppressed, told)
+SELECT t.a, t.b, t.first_pos, t.last_day, t.source_id, t.suppressed, t.told::jsonb
+FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::int[], %b::int[], %b::text[], %b::text[])
+  AS t (a, b, first_pos, last_day, source_id, suppressed, told)
 """
 SET_DAYS = """
-UPDATE link l SET last_day = t.last_day
-FROM unnest(%b::bigint[], %b::bigint[], %b::int[]) AS t (a, b, last_day)
+UPDATE link l SET last_day = t.last_day, told = coalesce(t.told::jsonb, l.told)
+FROM unnest(%b::bigint[], %b::bigint[], %b::int[], %b::text[]) AS t (a, b, last_day, told)
 WHERE l.a = t.a AND l.b = t.b
 """
 SET_SUPPRESSED = """
@@ -233,6 +236,7 @@ class Changes(msgspec.Struct):
 
     identifiers: Rows = []
     generic: list[int] = []
+    thawed: list[int] = []  # generic no longer
     fragments_set: Rows = []
     fragments: Rows = []
     people: Rows = []  # fragment, person
@@ -274,7 +278,7 @@ def logins(conn: Connection, device_ids: Collection[int]) -> Rows:
 
 
 def links(conn: Connection, pairs: Collection[tuple[int, int]]) -> Rows:
-    """(a, b, last_day) of those pairs that are linked."""
+    """(a, b, last_day, told) of those pairs that are linked."""
     params = ([a for a, _ in pairs], [b for _, b in pairs])
     return conn.execute(LINKS, params, prepare=False, binary=True).fetchall()
 
@@ -307,13 +311,13 @@ def ids_of(conn: Connection, keys: Collection[Identifier]) -> dict[Identifier, i
 
 
 def neighbours(conn: Connection, ids: Collection[int]) -> Rows:
-    """(a, b, last_day, suppressed) of every link of the identifiers."""
+    """(a, b, last_day, suppressed, told) of every link of the identifiers."""
     wanted = list(ids)
     return conn.execute(NEIGHBOURS, (wanted, wanted), prepare=False, binary=True).fetchall()
 
 
 def surroundings(conn: Connection, ids: Collection[int]) -> tuple[Rows, Rows]:
-    """(a, b, last_day, suppressed) of every link of the identifiers, and nodes of both ends."""
+    """(a, b, last_day, suppressed, told) of every link of these, and nodes of both ends."""
     wanted = list(ids)
     with conn.pipeline():
         links = conn.execute(NEIGHBOURS, (wanted, wanted), prepare=False, binary=True)
@@ -352,6 +356,7 @@ def write(
     with conn.pipeline():
         _each(conn, ADD_IDENTIFIERS, changes.identifiers)
         _list(conn, SET_GENERIC, changes.generic)
+        _list(conn, UNSET_GENERIC, changes.thawed)
         _each(conn, SET_FRAGMENTS, changes.fragments_set)
         _each(conn, ADD_FRAGMENTS, changes.fragments)
         _each(conn, SET_PEOPLE, changes.people)

@@ -5,6 +5,7 @@ identifier that nobody has seen, and goes with its fragments.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -18,8 +19,10 @@ DELETE FROM link l USING unnest(%b::bigint[], %b::bigint[]) AS t (a, b)
 WHERE l.a = t.a AND l.b = t.b
 """
 SET_LINKS = """
-UPDATE link l SET first_pos = t.first_pos, last_day = t.last_day
-FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::int[]) AS t (a, b, first_pos, last_day)
+UPDATE link l SET first_pos = t.first_pos, last_day = t.last_day,
+  told = CASE WHEN l.told IS NOT NULL THEN t.told::jsonb END
+FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::int[], %b::text[])
+  AS t (a, b, first_pos, last_day, told)
 WHERE l.a = t.a AND l.b = t.b
 """
 # Links of former ids with the user ids that they are hold while both are there for another reason.
@@ -46,8 +49,8 @@ class Gone(msgspec.Struct):
     """What a revert found out.
 
     touched   ids of all identifiers on the facts that go
-    pairs     links that those facts told of → (first position, last day) of a fact that still
-              tells of it, or None
+    pairs     links that those facts told of → (first position, last day, newest day by source) of
+              the facts that still tell of it, or None
     empty     those of `touched` that are at home on no fact any more
     logins    device → every log-in that is left
     devices   those of `touched` that are devices: `generic` of a kiosk is left alone
@@ -56,7 +59,7 @@ class Gone(msgspec.Struct):
     """
 
     touched: set[int]
-    pairs: Mapping[Pair, tuple[int, int] | None]
+    pairs: Mapping[Pair, tuple[int, int, dict[str, int]] | None]
     empty: Collection[int]
     logins: Mapping[int, Sequence[chapters.Login]]
     devices: Collection[int] = ()
@@ -71,7 +74,11 @@ class Gone(msgspec.Struct):
 def forget_links(conn: Connection, gone: Gone) -> None:
     """Drop links that nothing tells of, and date the others by what does."""
     lost = [pair for pair, told in gone.pairs.items() if told is None]
-    kept = [(*pair, *told) for pair, told in gone.pairs.items() if told is not None]
+    kept = [
+        (*pair, found[0], found[1], msgspec.json.encode(found[2]).decode())
+        for pair, found in gone.pairs.items()
+        if found is not None
+    ]
     if lost:
         conn.execute(DROP_LINKS, _columns(lost), binary=True)
         ends = {i for pair in lost for i in pair} - set(gone.devices)
@@ -95,5 +102,5 @@ def forget_identifiers(conn: Connection, gone: Gone) -> set[int]:
     return (gone.touched | parted) - set(alone)
 
 
-def _columns(rows: Sequence[tuple[int, ...]]) -> list[list[int]]:
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]

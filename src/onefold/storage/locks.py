@@ -10,3 +10,4 @@ MICRO = 724_007  # while a test source takes a request: repeats are told from fi
 JOBS = 724_010  # one process of background jobs, for as long as it lives
 RULES = 724_011  # while plans or the rules of sources change: their numbers commit in order
 LAKE = 724_012  # while the lake is written: one process owns every commit
+NAMESPACES = 724_013  # while the identifier rules change: their numbers commit in order

@@ -17,7 +17,7 @@ from onefold import audiences, governance, identity, log, profiles, storage
 from onefold.kernel import clock, facts, limits
 from onefold.profiles import dirty
 from onefold.storage import Connection, locks
-from onefold.worker import backfill, metrics, undo
+from onefold.worker import backfill, metrics, rules, undo
 from onefold.worker import catalog as catalogs
 from onefold.worker.cache import Cache
 from onefold.worker.conclude import Conclude
@@ -45,7 +45,7 @@ class Engine:
         self.ingest = Ingest(conn, self.cache, now_ms)
         if usage_changed is not None:
             self.ingest.usage_changed = usage_changed
-        self._take_up_rules()
+        self._take_up_rules(now_ms)
         self.conclude = Conclude(self.cache)
         backfill.take_up(conn, self.catalog, self.ingest.seq)
         self.catalog = catalogs.load(conn)
@@ -53,11 +53,12 @@ class Engine:
         self._next = dict.fromkeys(("catalog", "due", "undo", "prune"), 0)
         self._more_backfill = True
         self._more_undo = False
+        self._more_replay = True
 
     def step(self, now_ms: int) -> bool:
         """Do what there is to do, a bounded amount; False when there was nothing."""
         if self._time("catalog", now_ms, _CATALOG_MS):
-            self._reload()
+            self._reload(now_ms)
         worked = self._decide(now_ms)
         worked = self._catch_up(now_ms) or worked
         worked = self._conclude(now_ms) or worked
@@ -68,6 +69,8 @@ class Engine:
             worked = True
         if self._more_undo or self._time("undo", now_ms, _UNDO_MS):
             worked = self._undo(now_ms) or worked
+        if self._more_replay:
+            worked = self._replay(now_ms) or worked
         if self._time("prune", now_ms, _PRUNE_MS):
             self.ingest.dedupe.prune(self.conn, now_ms)
             self.ingest.recorder.prune(self.conn, now_ms)
@@ -82,6 +85,12 @@ class Engine:
             self.conclude.forget()  # accounts it knows may be gone
         self.conn.commit()
         return self._more_undo
+
+    def _replay(self, now_ms: int) -> bool:
+        """Group some more identifiers by rules that changed."""
+        self._more_replay = rules.step(self.conn, self.ingest, now_ms)
+        self.conn.commit()
+        return self._more_replay
 
     def recover(self, conn: Connection, now_ms: int) -> None:
         """Go on with a new connection, or after a rollback: memory is rebuilt from the tables."""
@@ -231,14 +240,16 @@ class Engine:
 
     # ── definitions ────────────────────────────────────────────────────────────────────────────
 
-    def _take_up_rules(self) -> None:
-        """Let changed rules of sources hold from the next row on; committed before it is read."""
+    def _take_up_rules(self, now_ms: int) -> None:
+        """Let changed rules hold from the next row on; committed before it is read."""
+        if rules.take_up(self.conn, self.ingest, now_ms):
+            self._more_replay = True
         if governance.take_up(self.conn, self.ingest.seq):
             self.conn.commit()
             self.ingest.rules = governance.load(self.conn)
 
-    def _reload(self) -> None:
-        self._take_up_rules()
+    def _reload(self, now_ms: int) -> None:
+        self._take_up_rules(now_ms)
         if not catalogs.changed(self.conn, self.catalog):
             self.conn.commit()
             return

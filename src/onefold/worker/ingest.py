@@ -62,7 +62,9 @@ class Ingest:
         self.names = profiles.store.names(conn)
         self.dedupe = log.dedupe.Dedupe()
         self.dedupe.load(conn, now_ms)
-        self.resolver = identity.Resolver(conn, points_of=self._points_of)
+        self.resolver = identity.Resolver(
+            conn, points_of=self._points_of, rules=identity.namespaces.current(conn)
+        )
         self.rules = governance.load(conn)
         self.recorder = governance.violations.Recorder()
         self.accounts: dict[str, int] = {}
@@ -71,7 +73,7 @@ class Ingest:
     def forget(self, conn: Connection, now_ms: int) -> None:
         """After a failed transaction: memory may hold what the tables do not."""
         self.cache.clear()
-        self.resolver.forget()
+        self.resolver.take_rules(identity.namespaces.current(conn))
         self.recorder.forget()
         self.rules = governance.load(conn)
         self.accounts.clear()
@@ -144,7 +146,7 @@ class Ingest:
             profiles.store.add_usage(conn, usage)
         for device in resolved.refold:
             self.refold(conn, device, catalog, marks)
-        self._mark(resolved.regrouped, marks)
+        self.mark(resolved.regrouped, marks)
         with conn.pipeline():
             profiles.store.put_marks(conn, marks)
             profiles.store.add_ledger(conn, batch.ledger)
@@ -163,10 +165,10 @@ class Ingest:
         taken = self.resolver.decide(conn, facts.position(self.seq + 1, 0) - 1, now_ms)
         if taken is not None:
             marks = dirty.Marks()
-            self._mark(taken.regrouped, marks)
+            self.mark(taken.regrouped, marks)
             profiles.store.put_marks(conn, marks)
 
-    def _mark(self, regrouped: Collection[int], marks: dirty.Marks) -> None:
+    def mark(self, regrouped: Collection[int], marks: dirty.Marks) -> None:
         """People whose fragments changed are concluded anew, whatever was known of them."""
         for person in regrouped:
             marks.add(dirty.PERSON, person, dirty.VIEW | dirty.GROUPS | dirty.ALL)

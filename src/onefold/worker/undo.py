@@ -25,7 +25,7 @@ from onefold.worker.catalog import Catalog
 from onefold.worker.folder import Folder
 from onefold.worker.ingest import Ingest
 
-Told = dict[Pair, tuple[int, int]]
+Told = dict[Pair, tuple[int, int, dict[str, int]]]
 _DEVICE = "device"
 _COLUMNS = ("name", "domain", "industry", "plan")
 _SHOWN = dirty.VIEW | dirty.GROUPS | dirty.ALL
@@ -100,8 +100,8 @@ class _Undo:
         known = self._nodes({key for f in found for key in (f.home, *f.identifiers)})
         pairs = {pair for f in found for pair in self.resolver.linked_by(self.conn, f)}
         homes = {f.home for f in found}
-        people = [n for k in homes if not _is_device(k) for n in known.get(k, ())]
-        devices = {n[0] for k, ns in known.items() if _is_device(k) for n in ns}
+        people = [n for k in homes if not self._is_device(k) for n in known.get(k, ())]
+        devices = {n[0] for k, ns in known.items() if self._is_device(k) for n in ns}
         self._fold(people)
         own = (f for f in found if f.kind == "group" or f.home.namespace == "account_id")
         self._accounts({f.account for f in own if f.account})
@@ -237,15 +237,19 @@ class _Undo:
             return
         day = clock.day_of(fact.at_ms)
         for pair in self.resolver.linked_by(self.conn, fact):
-            first, last = self.told.get(pair, (fact.pos, day))
-            self.told[pair] = min(first, fact.pos), max(last, day)
+            first, last, told = self.told.get(pair, (fact.pos, day, {}))
+            teller = f"{fact.source_id}:{fact.category}"
+            told[teller] = max(day, told.get(teller, day))
+            self.told[pair] = min(first, fact.pos), max(last, day), told
 
-    def _evidence(self, pairs: Collection[Pair]) -> dict[Pair, tuple[int, int] | None]:
+    def _evidence(
+        self, pairs: Collection[Pair]
+    ) -> dict[Pair, tuple[int, int, dict[str, int]] | None]:
         """What still tells of each pair: facts just folded, else facts at home elsewhere."""
         open_ = {i for pair in pairs if pair not in self.told for i in pair}
         if open_:
             near: dict[int, set[int]] = {i: {i} for i in open_}
-            for a, b, _, _ in identity.store.neighbours(self.conn, open_):
+            for a, b, *_ in identity.store.neighbours(self.conn, open_):
                 near.setdefault(a, {a}).add(b)
                 near.setdefault(b, {b}).add(a)
             asked = {i for a, b in pairs for i in near.get(a, set()) & near.get(b, set())}
@@ -268,6 +272,5 @@ class _Undo:
                         out[device].append(found[0])
         return out
 
-
-def _is_device(key: facts.Identifier) -> bool:
-    return identity.RULES.of(key.namespace).kind == _DEVICE
+    def _is_device(self, key: facts.Identifier) -> bool:
+        return self.resolver.rules.of(key.namespace).kind == _DEVICE
