@@ -1,16 +1,19 @@
 """Imports from file to facts and CRM rows: run, resume, count, and name every fault."""
 
+import io
+import os
 import threading
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from onefold import crm, identity, sources
 from onefold.governance import plan_store, transform_store
 from onefold.kernel import clock, errors, limits, settings
 from onefold.kernel.viewer import SYSTEM, Viewer
-from onefold.record import importing
+from onefold.record import import_files, importing
 from onefold.sources import imports
 from onefold.storage import Connection, jobs
 from tests.record.company import NOW, Company
@@ -137,6 +140,48 @@ def test_a_test_source_takes_no_import(conn: Connection, desk: Desk) -> None:
     imports.store.change(conn, draft.id, source_id=test.id)
     with pytest.raises(errors.Conflict, match="test source"):
         importing.start(conn, SYSTEM, draft.id)
+
+
+def test_files_go_with_what_needs_them(conn: Connection, desk: Desk) -> None:
+    data = desk.folder / "data"
+    running = msgspec.structs.replace(
+        desk.running, settings=msgspec.structs.replace(desk.running.settings, data=data)
+    )
+
+    def draft() -> imports.Import:
+        path = import_files.keep_file(data, "f.csv", io.BytesIO(b"user id\nu1\n"))
+        one = importing.draft(
+            conn, SYSTEM, path=path, name="f.csv", target="people", now_ms=clock.now_ms()
+        )
+        conn.commit()
+        return one
+
+    def there(one: imports.Import) -> bool:
+        return Path(one.path).exists()
+
+    dropped, reverted, old, young = draft(), draft(), draft(), draft()
+    with pytest.raises(errors.Forbidden):
+        importing.discard(conn, READER, dropped.id, data)
+    importing.discard(conn, SYSTEM, dropped.id, data)
+    conn.commit()
+    assert not there(dropped)
+    desk.run(reverted)
+    with pytest.raises(errors.Conflict, match="revert it"):
+        importing.discard(conn, SYSTEM, reverted.id, data)
+    importing.revert(conn, SYSTEM, reverted.id)
+    conn.commit()
+    importing.take_back(running, reverted.id)
+    assert not there(reverted)
+    days = f"now() - interval '{limits.import_file_kept_days + 1} days'"
+    conn.execute(f"UPDATE import SET created_at = {days} WHERE id = %s".encode(), (old.id,))
+    conn.commit()
+    lost = import_files.keep_file(data, "g.csv", io.BytesIO(b"x"))
+    os.utime(lost, (0, 0))
+    import_files.tidy(running)
+    assert (there(old), there(young), lost.exists()) == (False, True, False)
+    old = imports.store.get(conn, SYSTEM, old.id)
+    with pytest.raises(errors.NotFound, match="Upload it again"):
+        importing.sample(old)
 
 
 def test_a_run_that_was_cut_off_goes_on_after_its_last_chunk(

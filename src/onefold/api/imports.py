@@ -5,7 +5,7 @@ import tempfile
 from typing import Any
 
 import msgspec
-from litestar import Request, get, patch, post
+from litestar import Request, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import UNSET, UnsetType
 
@@ -14,7 +14,7 @@ from onefold.api.call import Call
 from onefold.api.pages import Listed
 from onefold.api.records import found_by_id
 from onefold.kernel import clock, ids, limits, settings
-from onefold.record import importing, keyset
+from onefold.record import import_files, importing, keyset
 from onefold.sources import imports
 
 _SPOOL_BYTES = 8_000_000
@@ -88,7 +88,7 @@ async def upload_import(
             spool.write(block)
         spool.seek(0)
         chosen = request.app.state.settings or settings.load()
-        path = await asyncio.to_thread(importing.keep_file, chosen.data, name, spool)
+        path = await asyncio.to_thread(import_files.keep_file, chosen.data, name, spool)
 
     def draft() -> ImportView:
         source = ids.parse_id("src", source_id, "source_id") if source_id else None
@@ -154,6 +154,15 @@ def cancel_import(call: Call, import_id: FromPath[str]) -> ImportView:
         return _view(importing.cancel(conn, call.viewer, number), [])
 
 
+@delete("/imports/{import_id:str}", opt=door.ADMIN, sync_to_thread=True)
+def discard_import(request: Request[Any, Any, Any], call: Call, import_id: FromPath[str]) -> None:
+    """Forget a draft, or an import that brought nothing in, with its file."""
+    number = _number(import_id)
+    chosen = request.app.state.settings or settings.load()
+    with call.open() as conn:
+        importing.discard(conn, call.viewer, number, chosen.data)
+
+
 @post("/imports/{import_id:str}/revert", opt=door.ADMIN, sync_to_thread=True, status_code=200)
 def revert_import(call: Call, import_id: FromPath[str]) -> ImportView:
     """Take everything back that the import brought in."""
@@ -185,5 +194,5 @@ def _view(one: imports.Import, report: list[str]) -> ImportView:
 
 HANDLERS = [
     list_imports, upload_import, get_import, change_import, preview_import, start_import,
-    cancel_import, revert_import,
+    cancel_import, discard_import, revert_import,
 ]  # fmt: skip

@@ -23,7 +23,7 @@ from procrastinate import retry
 from onefold import storage
 from onefold.kernel import limits
 from onefold.kernel.settings import Settings
-from onefold.record import connecting, importing, matching
+from onefold.record import connecting, import_files, importing, matching
 from onefold.sources import connectors
 from onefold.storage import jobs, locks
 
@@ -59,6 +59,7 @@ PERIODIC: tuple[jobs.Periodic, ...] = (
     jobs.Periodic("* * * * *", "lake.work", _lake),
     jobs.Periodic("* * * * *", matching.run.DUE, matching.run.due),
     jobs.Periodic("23 * * * *", matching.trust.TASK, matching.trust.refresh_task),
+    jobs.Periodic("41 * * * *", import_files.TIDY, import_files.tidy),
 )
 
 

@@ -9,7 +9,7 @@ from onefold.app.jobs import Jobs, drain
 from onefold.cli import database
 from onefold.kernel import clock, errors, settings
 from onefold.kernel.viewer import SYSTEM
-from onefold.record import importing
+from onefold.record import import_files, importing
 from onefold.sources import imports
 from onefold.storage import Connection, jobs
 
@@ -35,7 +35,7 @@ def run(
         storage.connect(url, application="onefold-cli") as conn,
     ):
         with file.open("rb") as opened:
-            path = importing.keep_file(chosen.data, file.name, opened)
+            path = import_files.keep_file(chosen.data, file.name, opened)
         try:
             one = _draft(conn, path, file.name, target or "", source)
             one = _mapped(conn, one, mapped, constants)

@@ -123,17 +123,22 @@ class Resolver:
         self._cache.turn()
         return decisions.Taken(said, work.regrouped)
 
-    def linked_by(self, conn: Connection, fact: Fact) -> list[tuple[int, int]]:
-        """The pairs of identifiers that a fact of an earlier batch links."""
-        self._cache.load(conn, _identifiers(fact))
+    def recall(self, conn: Connection, facts: Iterable[Fact]) -> None:
+        """Bring what facts of earlier batches name into memory, in one query for all."""
+        self._cache.load(conn, list({key: None for f in facts for key in _identifiers(f)}))
+
+    def linked_by(self, fact: Fact) -> list[tuple[int, int]]:
+        """The pairs of identifiers that a recalled fact of an earlier batch links."""
         if self._cache.node(fact.home) is None:
             return []  # nothing is left of it
         _, linked = self._plan(fact)
         return [_pair(a, b) for a, b in linked]
 
-    def login_of(self, conn: Connection, fact: Fact) -> tuple[chapters.Login, list[int]] | None:
-        """Who logs in by a fact of an earlier batch, and on which devices."""
-        entry = self._entry_of(conn, fact)
+    def login_of(self, fact: Fact) -> tuple[chapters.Login, list[int]] | None:
+        """Who logs in by a recalled fact of an earlier batch, and on which devices."""
+        if self._cache.node(fact.home) is None:
+            return None
+        entry, _ = self._plan(fact)
         if entry.who is None or not entry.devices:
             return None
         login = chapters.Login(max(fact.at_ms, 1), entry.who.rank, entry.who.id)

@@ -219,7 +219,7 @@ PEOPLE_OF = "SELECT id, person_id FROM fragment WHERE id = ANY(%s) AND person_id
 CHAPTERS_OF = "SELECT id FROM fragment WHERE identifier_id = %s ORDER BY chapter_ms"
 WHO_OF = """
 SELECT DISTINCT o.who_id, f.id FROM login o JOIN fragment f ON f.identifier_id = o.who_id
-WHERE o.device_id = %s
+WHERE o.device_id = ANY(%s)
 """
 ACCOUNTS_OF = """
 SELECT k.value, f.id FROM unnest(%b::text[]) AS k (value)
@@ -475,10 +475,10 @@ def chapters_of(conn: Connection, device_id: int) -> list[int]:
     return [int(i) for (i,) in conn.execute(CHAPTERS_OF, (device_id,))]
 
 
-def who_of(conn: Connection, device_id: int) -> dict[int, list[int]]:
-    """Who ever logged in on a device (identifier ids), with the fragments that hold their facts."""
+def who_of(conn: Connection, *device_ids: int) -> dict[int, list[int]]:
+    """Who ever logged in on devices (identifier ids), with the fragments that hold their facts."""
     out: dict[int, list[int]] = {}
-    for who, fragment in conn.execute(WHO_OF, (device_id,)):
+    for who, fragment in conn.execute(WHO_OF, (list(device_ids),)):
         out.setdefault(who, []).append(fragment)
     return out
 

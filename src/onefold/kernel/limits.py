@@ -90,6 +90,7 @@ identifiers_cached_max = 400_000
 people_cached_max = 120_000
 accounts_cached_max = 20_000  # accounts whose sums over people are kept
 conclude_chunk_max = 2_000  # people or accounts concluded in one transaction
+undo_fragments_step_max = 500  # whose facts are read at once when an import is taken back
 idle_poll_ms = 25
 
 # dedupe
@@ -279,6 +280,8 @@ job_kept_h = 24 * 7  # a job that is done stays listed
 
 # files and tables that are read in
 import_file_bytes_max = 4_000_000_000
+import_file_kept_days = 30  # after the import is over
+import_files_step_max = 1_000  # deleted by one run of the task
 import_value_chars_max = 1_000_000  # one value of a file
 import_column_chars_max = 200
 import_columns_max = 1_000

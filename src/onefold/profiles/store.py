@@ -30,7 +30,7 @@ INSERT INTO usage (fragment_id, account_id, day, name_id, n)
 SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::int[], %b::int[], %b::bigint[])
 ON CONFLICT (fragment_id, account_id, day, name_id) DO UPDATE SET n = usage.n + excluded.n
 """
-POSITIONS = "SELECT positions FROM fact_chunk WHERE fragment_id = ANY(%s)"
+POSITIONS = "SELECT fragment_id, positions FROM fact_chunk WHERE fragment_id = ANY(%s)"
 DROP_USAGE = "DELETE FROM usage WHERE fragment_id = ANY(%s)"
 NAMES = "SELECT id, name FROM event_name"
 ADD_NAMES = "INSERT INTO event_name (id, name) SELECT * FROM unnest(%b::int[], %b::text[])"
@@ -175,10 +175,16 @@ def unpack_pairs(data: bytes) -> list[tuple[int, int]]:
 
 def positions_of(conn: Connection, fragment_ids: Sequence[int]) -> list[int]:
     """The positions of all facts of fragments, in order."""
-    found = [pos for s in load_states(conn, fragment_ids).values() for pos in s.tail[1::2]]
-    rows = conn.execute(POSITIONS, (list(fragment_ids),), binary=True)
-    found += [pos for (packed,) in rows for _, pos in unpack_pairs(packed)]
-    return sorted(found)
+    found = positions_by(conn, load_states(conn, fragment_ids))
+    return sorted(pos for positions in found.values() for pos in positions)
+
+
+def positions_by(conn: Connection, states: Mapping[int, model.State]) -> dict[int, list[int]]:
+    """The positions of all facts of each fragment."""
+    out = {i: s.tail[1::2] for i, s in states.items()}
+    for fragment_id, packed in conn.execute(POSITIONS, (list(states),), binary=True):
+        out[fragment_id] += [pos for _, pos in unpack_pairs(packed)]
+    return out
 
 
 def drop_history(conn: Connection, fragment_ids: Sequence[int]) -> None:

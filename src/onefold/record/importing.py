@@ -6,17 +6,15 @@ worker (worker/undo.py), which alone changes states.
 """
 
 import itertools
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
 from onefold import crm, identity, log, sources
 from onefold.kernel import clock, errors, facts, ids, limits
 from onefold.kernel.viewer import SYSTEM, Viewer
-from onefold.record import import_crm, import_rows
+from onefold.record import import_crm, import_files, import_rows
 from onefold.sources import imports
 from onefold.sources.imports.read import Record
 from onefold.storage import Connection, jobs
@@ -31,25 +29,6 @@ Preview = import_rows.Preview
 
 
 # ── drafts ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def keep_file(data: Path, name: str, source: IO[bytes]) -> Path:
-    """Copy a file to where runs find it. Raises `TooLarge`."""
-    folder = data / "imports"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    suffix = Path(name).suffix.lower()[:10] if Path(name).suffix.isprintable() else ""
-    path = folder / f"{secrets.token_hex(8)}{suffix}"
-    left = limits.import_file_bytes_max
-    with path.open("wb") as out:
-        while block := source.read(1 << 20):
-            left -= len(block)
-            if left < 0:
-                path.unlink()
-                raise errors.TooLarge(
-                    f"`{name}` has more than {limits.import_file_bytes_max:,} bytes. Split it."
-                )
-            out.write(block)
-    return path
 
 
 def draft(
@@ -82,7 +61,7 @@ def draft(
 def sample(one: imports.Import) -> imports.Sample:
     """The file's columns and first rows."""
     path = Path(one.path)
-    if not path.exists():
+    if not one.path or not path.exists():
         raise errors.NotFound(f"The file of `{one.api_id}` is not here any more. Upload it again.")
     return imports.detect.look(path, one.name, one.format.sheet)
 
@@ -178,6 +157,18 @@ def cancel(conn: Connection, viewer: Viewer, import_id: int) -> imports.Import:
     imports.store.change(conn, import_id, status="cancelled")
     _history(conn, one, loading=False)
     return imports.store.get(conn, viewer, import_id)
+
+
+def discard(conn: Connection, viewer: Viewer, import_id: int, data: Path) -> None:
+    """Forget an import that brought nothing in, with its file."""
+    viewer.must_admin()
+    one = imports.store.get(conn, viewer, import_id, hold=True)
+    if one.status not in ("draft", "failed", "cancelled") or one.rows_done:
+        raise errors.Conflict(
+            f"`{one.api_id}` is {one.status}, {one.rows_done:,} rows in: revert it instead."
+        )
+    imports.store.delete(conn, import_id)
+    import_files.delete(data, one)
 
 
 def revert(conn: Connection, viewer: Viewer, import_id: int) -> imports.Import:
@@ -330,8 +321,11 @@ def take_back(running: jobs.Running, import_id: int) -> None:
             running.check()
             one = imports.store.get(conn, SYSTEM, import_id, hold=True)
             done = import_crm.undo_some(conn, SYSTEM, import_id)
+            over = one.status != "reverting" or done == 0
+            if over and one.path and one.status in ("reverting", "reverted"):
+                import_files.forget(conn, running.settings.data, one)
             conn.commit()
-            if one.status != "reverting" or done == 0:
+            if over:
                 return
 
 

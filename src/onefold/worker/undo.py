@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 from onefold import crm, governance, identity, log, profiles
 from onefold.identity import chapters
 from onefold.identity.undo import Gone, Pair
-from onefold.kernel import clock, facts
+from onefold.kernel import clock, facts, limits
 from onefold.kernel.viewer import SYSTEM
 from onefold.profiles import dirty
 from onefold.sources import imports
@@ -98,7 +98,8 @@ class _Undo:
         found = [f for f in found if f.pos not in skipped and not self._stays(f)]
         self.ingest.know_accounts(self.conn, found)
         known = self._nodes({key for f in found for key in (f.home, *f.identifiers)})
-        pairs = {pair for f in found for pair in self.resolver.linked_by(self.conn, f)}
+        self.resolver.recall(self.conn, found)
+        pairs = {pair for f in found for pair in self.resolver.linked_by(f)}
         homes = {f.home for f in found}
         people = [n for k in homes if not self._is_device(k) for n in known.get(k, ())]
         devices = {n[0] for k, ns in known.items() if self._is_device(k) for n in ns}
@@ -108,7 +109,7 @@ class _Undo:
         gone = Gone(
             touched={n[0] for k, ns in known.items() if k.namespace != "account_id" for n in ns},
             pairs=self._evidence(pairs),
-            empty=[n[0] for ns in known.values() for n in ns if self._is_empty(ns)],
+            empty=self._empty(list(known.values())),
             logins=self._logins(devices),
             devices=devices,
         )
@@ -166,14 +167,17 @@ class _Undo:
             out[facts.Identifier(row[0], row[1])].append((row[2], row[4], row[7]))
         return out
 
-    def _is_empty(self, nodes: Sequence[tuple[int, int, int]]) -> bool:
-        """Whether no fact is left that is at home here; an account lives by its traits, too."""
-        fragments = [n[1] for n in nodes]
-        positions = profiles.store.positions_of(self.conn, fragments)
-        if self._left(self.conn, positions):
-            return False
-        states = profiles.store.load_states(self.conn, fragments)
-        return all(not s.traits or n[2] for n, s in zip(nodes, states.values(), strict=True))
+    def _empty(self, known: Sequence[Sequence[tuple[int, int, int]]]) -> list[int]:
+        """Identifiers at which no fact is at home any more; an account lives by its traits, too."""
+        states = profiles.store.load_states(self.conn, [n[1] for ns in known for n in ns])
+        positions = profiles.store.positions_by(self.conn, states)
+        left = set(self._left(self.conn, [p for found in positions.values() for p in found]))
+        out: list[int] = []
+        for nodes in known:
+            homeless = all(left.isdisjoint(positions[n[1]]) for n in nodes)
+            if homeless and all(n[2] or not states[n[1]].traits for n in nodes):
+                out += [n[0] for n in nodes]
+        return out
 
     # ── states ─────────────────────────────────────────────────────────────────────────────────
 
@@ -195,6 +199,7 @@ class _Undo:
             again=True,
         )  # fmt: skip
         by_home = self._nodes({f.home for f in found})
+        self.resolver.recall(self.conn, found)
         for fact in found:
             _, fragment, person = by_home[fact.home][0]
             folder.take(fact, fragment, person, self.resolver.seen_on(self.conn, fact))
@@ -232,11 +237,11 @@ class _Undo:
     # ── identity ───────────────────────────────────────────────────────────────────────────────
 
     def _tell(self, fact: facts.Fact) -> None:
-        """Note which links a fact tells of that stays."""
+        """Note which links a recalled fact tells of that stays."""
         if len(fact.identifiers) < 2:
             return
         day = clock.day_of(fact.at_ms)
-        for pair in self.resolver.linked_by(self.conn, fact):
+        for pair in self.resolver.linked_by(fact):
             first, last, told = self.told.get(pair, (fact.pos, day, {}))
             teller = f"{fact.source_id}:{fact.category}"
             told[teller] = max(day, told.get(teller, day))
@@ -256,20 +261,26 @@ class _Undo:
             asked = (asked | open_) - self.folded
             fragments = [row[4] for row in identity.store.nodes(self.conn, asked)]
             states = profiles.store.load_states(self.conn, fragments)
-            for fact in self._facts_of([i for i, s in states.items() if open_ & s.seen.keys()]):
+            telling = self._facts_of([i for i, s in states.items() if open_ & s.seen.keys()])
+            self.resolver.recall(self.conn, telling)
+            for fact in telling:
                 self._tell(fact)
         return {pair: self.told.get(pair) for pair in pairs}
 
-    def _logins(self, devices: Iterable[int]) -> dict[int, list[chapters.Login]]:
+    def _logins(self, devices: Collection[int]) -> dict[int, list[chapters.Login]]:
         """Every log-in that is left on each device."""
-        out: dict[int, list[chapters.Login]] = {}
-        for device in devices:
-            out[device] = []
-            for fragments in identity.who_of(self.conn, device).values():
-                for fact in self._facts_of(fragments):
-                    found = self.resolver.login_of(self.conn, fact)
-                    if found is not None and device in found[1]:
-                        out[device].append(found[0])
+        out: dict[int, list[chapters.Login]] = {device: [] for device in devices}
+        who = identity.who_of(self.conn, *devices) if devices else {}
+        fragments = [i for found in who.values() for i in found]
+        step = limits.undo_fragments_step_max
+        for n in range(0, len(fragments), step):
+            told = self._facts_of(fragments[n : n + step])
+            self.resolver.recall(self.conn, told)
+            for fact in told:
+                login, on = self.resolver.login_of(fact) or (None, ())
+                for device in on:
+                    if login is not None and device in out:
+                        out[device].append(login)
         return out
 
     def _is_device(self, key: facts.Identifier) -> bool:

@@ -51,6 +51,14 @@ SELECT outcome, noun, reason, count(*), (array_agg(record_id ORDER BY id))[1:20]
 FROM import_change WHERE import_id = %s GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
 KEPT = "SELECT noun, record_id FROM import_change WHERE import_id = %s AND outcome = 'kept'"
+DELETE = "DELETE FROM import WHERE id = %s"
+OUTDATED = """
+SELECT id FROM import
+WHERE path <> '' AND status NOT IN ('waiting', 'running')
+AND coalesce(done_at, started_at, created_at) < %s
+ORDER BY id LIMIT %s
+"""
+PATHS = "SELECT path FROM import WHERE path <> ''"
 _ID_MAX = 2**63 - 1
 
 
@@ -109,6 +117,21 @@ _SETTABLE = frozenset((
     "status", "mapping", "rows_done", "rows_total", "created", "matched", "unchanged", "refused",
     "faults", "error", "reverted", "started_at", "done_at", "source_id", "target", "path", "format",
 ))  # fmt: skip
+
+
+def delete(conn: Connection, import_id: int) -> None:
+    """Forget an import that is held, and brought nothing in."""
+    conn.execute(DELETE, (import_id,))
+
+
+def outdated(conn: Connection, before: datetime, rows_max: int) -> list[int]:
+    """Imports with a file that were over before a time."""
+    return [int(i) for (i,) in conn.execute(OUTDATED, (before, rows_max))]
+
+
+def paths(conn: Connection) -> frozenset[str]:
+    """Every file that an import has."""
+    return frozenset(str(path) for (path,) in conn.execute(PATHS))
 
 
 def add_chunk(conn: Connection, import_id: int, first_row: int, rows: int, seq: int) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 from litestar import get, post
 from litestar.params import FromPath
 
-from onefold.kernel import errors, limits, settings
-from onefold.record import importing
+from onefold import sources
+from onefold.kernel import errors, ids, limits, settings
+from onefold.record import import_files, importing
 from onefold.sources import imports
 from onefold.sources.imports.model import FIELDS, OPEN
 from onefold.web import data, door
@@ -58,7 +59,7 @@ async def import_upload(request: door.AnyRequest) -> door.Page:
 
 def _take(ask: door.Ask, folder: Path, name: str, source: Any) -> door.Page:
     source.seek(0)
-    path = importing.keep_file(folder, name, source)
+    path = import_files.keep_file(folder, name, source)
     try:
         with ask.open() as conn:
             one = importing.draft(
@@ -89,6 +90,7 @@ def _page(ask: door.Ask, number: int, faults: Any, status: int = 200) -> door.Pa
                 preview = importing.preview(conn, ask.viewer, one)
             except errors.Invalid as error:
                 faults = faults or data.wrong(error)
+        logged = [s for s in sources.list_all(conn, ask.viewer) if not s.test]
         counts = data.counts(conn, ask)
     columns = []
     names = sample.columns if sample else ()
@@ -103,8 +105,17 @@ def _page(ask: door.Ask, number: int, faults: Any, status: int = 200) -> door.Pa
         ask, "import.html", http=status, title=one.name, one=one, columns=columns,
         preview=preview, report=report, faults=faults, counts=counts, moving=one.status in _MOVING,
         fields=[*FIELDS[one.target], *([f"{OPEN[one.target]}."] if one.target in OPEN else [])],
-        kinds=KINDS, targets=TARGETS[1:],
+        kinds=KINDS, targets=TARGETS[1:], sources=_choices(one, logged),
+        chosen=ids.api_id("src", one.source_id) if one.source_id else "",
     )  # fmt: skip
+
+
+def _choices(one: imports.Import, logged: list[sources.Source]) -> list[tuple[str, str]]:
+    """Sources that facts of a draft can belong to; none for rows of the CRM."""
+    if one.status != "draft" or one.target not in imports.FACT_TARGETS:
+        return []
+    others = [(s.api_id, s.name) for s in logged if s.name != importing.SOURCE_NAME]
+    return [("", importing.SOURCE_NAME), *others]
 
 
 @post("/imports/{ref:str}", sync_to_thread=True)
@@ -123,6 +134,10 @@ def import_change(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
                 importing.cancel(conn, ask.viewer, number)
             elif act == "revert":
                 importing.revert(conn, ask.viewer, number)
+            elif act == "discard":
+                chosen = request.app.state.settings or settings.load()
+                importing.discard(conn, ask.viewer, number, chosen.data)
+                return door.go(ask, "/imports", {"text": "Import discarded"})
     except errors.Invalid as error:
         return _page(ask, number, data.wrong(error), error.status)
     words = {"start": "Import started", "cancel": "Import stopped", "revert": "Revert started"}
@@ -148,7 +163,13 @@ def _save(conn: Any, ask: door.Ask, number: int) -> None:
         constants = {"event": ask.form["event"]} if ask.form.get("event") else {}
         if any(c.to == "event" for c in columns.values()):
             constants = {}
-    importing.set_up(conn, ask.viewer, number, mapping=imports.Mapping(columns, constants))
+    source = ask.form.get("source")
+    if source == "":
+        imports.store.change(conn, number, source_id=None)
+    importing.set_up(
+        conn, ask.viewer, number, mapping=imports.Mapping(columns, constants),
+        source_id=ids.parse_id("src", source) if source else None,
+    )  # fmt: skip
 
 
 HANDLERS = [imports_list, import_new, import_upload, import_page, import_change]
