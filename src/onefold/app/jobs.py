@@ -23,7 +23,7 @@ from procrastinate import retry
 from onefold import storage
 from onefold.kernel import limits
 from onefold.kernel.settings import Settings
-from onefold.record import connecting, import_files, importing, matching
+from onefold.record import connecting, import_files, importing, matching, pulling
 from onefold.sources import connectors
 from onefold.storage import jobs, locks
 
@@ -53,6 +53,8 @@ TASKS: dict[str, jobs.Task] = {
     importing.REVERT: importing.take_back,
     connectors.run.RUN: connecting.run,
     matching.run.RUN: matching.run.run,
+    pulling.RUN: pulling.run,
+    pulling.FORGET: pulling.forget,
 }
 PERIODIC: tuple[jobs.Periodic, ...] = (
     jobs.Periodic("* * * * *", connectors.run.DUE, connectors.run.due),
@@ -60,6 +62,7 @@ PERIODIC: tuple[jobs.Periodic, ...] = (
     jobs.Periodic("* * * * *", matching.run.DUE, matching.run.due),
     jobs.Periodic("23 * * * *", matching.trust.TASK, matching.trust.refresh_task),
     jobs.Periodic("41 * * * *", import_files.TIDY, import_files.tidy),
+    jobs.Periodic("* * * * *", pulling.DUE, pulling.due),
 )
 
 

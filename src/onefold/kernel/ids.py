@@ -14,6 +14,7 @@ NAMES = {
     "sig": "signal", "usr": "user", "src": "source", "dst": "destination",
     "dec": "decision",
     "imp": "import", "cnn": "connector", "pair": "pair to review", "model": "matching model",
+    "pul": "pull",
 }  # fmt: skip
 _ID_MAX = 2**63 - 1
 _DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)

@@ -337,5 +337,29 @@ connector_look_s = 1  # how often a run looks whether it was cancelled
 connector_runs_kept = 100
 connector_state_bytes_max = 16_000_000
 
+# pulls: tables that are read by SQL
+pulls_max = 200
+pull_relation_chars_max = 400
+pull_query_chars_max = 50_000
+pull_keys_max = 16
+pull_tables_max = 5_000  # of a database, listed
+pull_files_max = 20_000  # Parquet files of one folder
+pull_ca_chars_max = 100_000
+pull_rows_max = 100_000_000  # rows remembered of one pull: about 100 bytes each
+pull_fetch_bytes = 2_000_000  # of rows fetched at once
+pull_chunk_bytes = 4_000_000  # of rows that are appended in one transaction
+pull_nulls_max = 100_000  # rows without a cursor that are counted
+pull_preview_rows = 1_000
+pull_overlap_s = 600  # of a cursor that is a time: read again, for who commits late
+pull_overlap_n = 1_000  # of a cursor that is a number
+pull_overlap_max = 400 * 86_400
+pull_future_s = 86_400  # a cursor further ahead of the clock does not move the position
+pull_connect_s = 10
+pull_statement_s = 300  # until a statement's next rows
+pull_query_s = 6 * 3_600  # a whole query, where the server counts it so
+pull_memory_mb = 512  # that DuckDB may use
+pull_runs_kept = 200
+pull_forget_rows = 20_000  # remembered rows of a deleted pull that go in one transaction
+
 # assistants
 mcp_request_bytes_max = 1_048_576  # of one call

@@ -23,6 +23,7 @@ class Settings(msgspec.Struct, frozen=True):
     public_url: str = ""
     destinations_private: bool = True
     collect_items_per_s: int = 0
+    pull_files: str = ""
     lake: str = ""
     connectors: bool = False
 
@@ -43,6 +44,7 @@ DESCRIPTIONS = {
     "public_url": "The address customers' browsers reach us by, for SDK settings and links.",
     "destinations_private": "Whether webhook destinations may be on private or loopback addresses.",
     "collect_items_per_s": "Items a second that one source may send; more is answered 429. 0: any.",
+    "pull_files": "Folder whose SQLite, DuckDB and Parquet files pulls may read; none by default.",
     "lake": "Where history goes: a folder or `s3://bucket/prefix`. Default: `lake` in `data`.",
     "connectors": "Whether admins may add connectors, which are programs run on this machine.",
 }

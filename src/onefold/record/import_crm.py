@@ -156,6 +156,8 @@ class Writer:
         out.records[record.number] = there
         if self.noun == "account":
             values = {n: v for n, v in values.items() if n != "key"}
+        elif self.noun == "ticket":
+            values.pop("email", None)  # whose ticket it is was said when it was opened
         after = room.update(conn, self.viewer, there, values, now_ms, into=out.items)
         if after.version == before["version"]:
             out.unchanged += 1
@@ -258,5 +260,6 @@ def undo_some(conn: Connection, viewer: Viewer, import_id: int) -> int:
         imports.store.settle(conn, change_id, outcome, reason)
         if outcome == "restored":
             versions[noun, record_id] = now
-            imports.store.moved(conn, import_id, noun, record_id, now)
+            was = int(before["version"])
+            imports.store.moved(conn, import_id, noun, record_id, was, now)
     return len(rows)

@@ -24,13 +24,17 @@ _FIELDS = {
 
 
 class Preview(msgspec.Struct):
-    """What a start would do, by the first rows: `whole` when those are all rows."""
+    """What a start would do, by the first rows: `whole` when those are all rows.
+
+    `unchanged`: rows of a table that are in already.
+    """
 
     rows: int = 0
     created: int = 0
     matched: int = 0
     refused: int = 0
     filtered: int = 0
+    unchanged: int = 0
     whole: bool = True
     faults: list[imports.RowFault] = []
     examples: list[dict[str, object]] = []

@@ -15,7 +15,7 @@ from onefold import crm, identity, log, sources
 from onefold.kernel import clock, errors, facts, ids, limits
 from onefold.kernel.viewer import SYSTEM, Viewer
 from onefold.record import import_crm, import_files, import_rows
-from onefold.sources import imports
+from onefold.sources import imports, pulls
 from onefold.sources.imports.read import Record
 from onefold.storage import Connection, jobs
 
@@ -48,7 +48,7 @@ def draft(
     """
     viewer.must_admin()
     sample = imports.detect.look(path, name, sheet)
-    chosen = _target(target) if target else imports.suggest.target(sample)
+    chosen = imports.items.target_of(target) if target else imports.suggest.target(sample)
     if source_id is not None:
         import_rows.must_log(sources.get(conn, viewer, source_id))
     return imports.store.create(
@@ -81,7 +81,7 @@ def set_up(
     if one.status != "draft":
         raise errors.Conflict(f"`{one.api_id}` is {one.status}: only a draft can be changed.")
     found = sample(one)
-    chosen = _target(target) if target else one.target
+    chosen = imports.items.target_of(target) if target else one.target
     if mapping is None and chosen != one.target:
         mapping = imports.suggest.mapping(chosen, found)
     if mapping is not None:
@@ -177,6 +177,8 @@ def revert(conn: Connection, viewer: Viewer, import_id: int) -> imports.Import:
     one = imports.store.get(conn, viewer, import_id, hold=True)
     if one.status not in _OVER:
         raise errors.Conflict(f"`{one.api_id}` is {one.status}: only one that is over can be.")
+    if one.format.kind == "table":
+        pulls.store.let_go(conn, import_id)
     imports.store.change(conn, import_id, status="reverting")
     jobs.defer(conn, REVERT, {"import_id": import_id}, lock=f"import:{import_id}")
     return imports.store.get(conn, viewer, import_id)
@@ -336,16 +338,6 @@ def _builder(one: imports.Import, at_ms: int) -> imports.items.Builder:
 def _chunks(rows: Iterator[Record], size: int) -> Iterator[list[Record]]:
     while chunk := list(itertools.islice(rows, size)):
         yield chunk
-
-
-def _target(text: str) -> imports.Target:
-    for known in imports.TARGETS:
-        if text == known:
-            return known
-    shown = ", ".join(imports.TARGETS)
-    raise errors.Invalid(
-        errors.Fault("as", f"`{text[:40]}` can't be imported.", f"Use one of {shown}.")
-    )
 
 
 def number_of(ref: str) -> int:

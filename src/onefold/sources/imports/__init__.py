@@ -5,7 +5,7 @@ columns go; `items.Builder` turns a row into an item of the Segment spec or CRM 
 Running an import is in record/imports.py, because it also writes CRM rows.
 """
 
-from onefold.sources.imports import detect, items, read, store, suggest
+from onefold.sources.imports import detect, items, read, store, suggest, values
 from onefold.sources.imports.model import (
     CRM_TARGETS,
     FACT_TARGETS,
@@ -22,4 +22,5 @@ from onefold.sources.imports.model import (
 __all__ = [
     "CRM_TARGETS", "FACT_TARGETS", "TARGETS", "Column", "Format", "Import", "Mapping", "RowFault",
     "Sample", "Target", "detect", "items", "read", "store", "suggest",
+    "values",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from onefold.sources.imports.model import (
     FIELDS,
     NEEDED,
     OPEN,
+    TARGETS,
     Column,
     Mapping,
     RowFault,
@@ -34,7 +35,7 @@ def check(target: Target, columns: Iterable[str], mapping: Mapping) -> list[erro
     for name, column in mapping.columns.items():
         if name not in known:
             faults.append(
-                errors.Fault(f"columns.{name}", "is not a column of the file.", "Check its name.")
+                errors.Fault(f"columns.{name}", "is not a column there.", "Check its name.")
             )
         elif column.to:
             faults += _check_column(target, name, column, used)
@@ -78,6 +79,17 @@ def _unknown(target: Target, field: str, name: str) -> errors.Fault:
 def _is_open(target: Target, to: str) -> bool:
     head, _, rest = to.partition(".")
     return target in OPEN and head == OPEN[target] and bool(rest)
+
+
+def target_of(text: str) -> Target:
+    """What rows are, from its name. Raises `Invalid`."""
+    for known in TARGETS:
+        if text == known:
+            return known
+    shown = ", ".join(TARGETS)
+    raise errors.Invalid(
+        errors.Fault("as", f"`{text[:40]}` can't be imported.", f"Use one of {shown}.")
+    )
 
 
 class Builder:
@@ -159,7 +171,7 @@ class Builder:
     def fault(self, record: Record, column: str, value: Any, problem: str, remedy: str) -> RowFault:
         """A fault of this row."""
         shown = values.text(value)[: limits.import_shown_chars_max]
-        return RowFault(record.line, column, shown, problem, remedy)
+        return RowFault(record.line, column, shown, problem, remedy, record.label)
 
 
 def _people(item: dict[str, Any], fields: dict[str, Any], free: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ Target = Literal["people", "accounts", "events", "contacts", "companies", "ticke
 FACT_TARGETS: tuple[Target, ...] = ("people", "accounts", "events")
 CRM_TARGETS: tuple[Target, ...] = ("contacts", "companies", "tickets", "tasks")
 TARGETS: tuple[Target, ...] = (*FACT_TARGETS, *CRM_TARGETS)
-Kind = Literal["csv", "jsonl", "parquet", "xlsx"]
+Kind = Literal["csv", "jsonl", "parquet", "xlsx", "table"]  # a table has no file
 As = Literal["text", "number", "boolean", "time", "dmy", "mdy", "json"]
 
 # Fields that a target knows, besides traits and properties of any name.
@@ -74,17 +74,23 @@ class Mapping(msgspec.Struct, frozen=True):
     constants: dict[str, str] = {}
 
 
-class RowFault(msgspec.Struct, frozen=True):
-    """What is wrong with a row: its line in the file, the column, the value, the remedy."""
+class RowFault(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is wrong with a row: its line in the file, the column, the value, the remedy.
+
+    `row` names a table's row by its key: it has no line.
+    """
 
     line: int
     column: str
     value: str
     problem: str
     remedy: str
+    row: str = ""
 
     def __str__(self) -> str:
-        where = f"line {self.line}" + (f", column `{self.column}`" if self.column else "")
+        where = (self.row or f"line {self.line}") + (
+            f", column `{self.column}`" if self.column else ""
+        )
         value = f" `{self.value}`" if self.value else ""
         return f"{where}:{value} {self.problem} {self.remedy}".rstrip()
 

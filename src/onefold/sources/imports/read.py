@@ -21,7 +21,8 @@ csv.field_size_limit(limits.import_value_chars_max)
 class Record(msgspec.Struct, frozen=True):
     """A row: `number` from 1, `line` in the file. `fault` is set when it could not be read.
 
-    `id` names it where the number does not: of a table, the same row has another one each time.
+    `id` names it where the number does not: of a table, the same row has another one each time;
+    `label` does so for people.
     """
 
     number: int
@@ -29,6 +30,7 @@ class Record(msgspec.Struct, frozen=True):
     values: dict[str, Any]
     fault: RowFault | None = None
     id: str = ""
+    label: str = ""
 
 
 def records(path: Path, form: Format) -> Iterator[Record]:

@@ -23,7 +23,11 @@ INSERT INTO import (name, target, source_id, path, format, mapping, rows_total, 
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING {_COLUMNS}
 """
 GET = f"SELECT {_COLUMNS} FROM import WHERE id = %s"
-LIST = f"SELECT {_COLUMNS} FROM import WHERE id < %s ORDER BY id DESC LIMIT %s"
+# What runs of pulls brought in is noted here as well, and listed there.
+LIST = f"""
+SELECT {_COLUMNS} FROM import WHERE id < %s AND format ->> 'kind' <> 'table'
+ORDER BY id DESC LIMIT %s
+"""
 HOLD = f"{GET} FOR NO KEY UPDATE"
 CHUNK = "INSERT INTO import_chunk (import_id, first_row, rows, seq) VALUES (%s, %s, %s, %s)"
 CHANGE = """
@@ -44,7 +48,7 @@ WHERE import_id = %s AND outcome = '' ORDER BY id DESC LIMIT %s
 SETTLE = "UPDATE import_change SET outcome = %s, reason = %s WHERE id = %s"
 MOVED = """
 UPDATE import_change SET version = %s
-WHERE import_id = %s AND noun = %s AND record_id = %s AND outcome = ''
+WHERE noun = %s AND record_id = %s AND outcome = '' AND (import_id = %s OR version = %s)
 """
 OUTCOMES = """
 SELECT outcome, noun, reason, count(*), (array_agg(record_id ORDER BY id))[1:20]
@@ -185,9 +189,14 @@ def settle(conn: Connection, change_id: int, outcome: str, reason: str = "") -> 
     conn.execute(SETTLE, (outcome, reason, change_id))
 
 
-def moved(conn: Connection, import_id: int, noun: str, record_id: int, version: int) -> None:
-    """A record went back one change of the import: earlier ones find it at this version."""
-    conn.execute(MOVED, (version, import_id, noun, record_id))
+def moved(
+    conn: Connection, import_id: int, noun: str, record_id: int, before: int, version: int
+) -> None:
+    """A record went back to what it was at version `before`, and is at `version` now.
+
+    Earlier changes of the import find it there, and so does the other import that left it so.
+    """
+    conn.execute(MOVED, (version, noun, record_id, import_id, before))
 
 
 def outcomes(conn: Connection, import_id: int) -> list[dict[str, Any]]:

@@ -145,11 +145,12 @@ def _column(target: Target, column: str, field: str, found: Sequence[Any]) -> Co
         return Column(field, kind)
     if target not in OPEN:
         return Column()
-    name = _TRAITS[field] if field else _slug(column)
+    name = _TRAITS[field] if field else slug(column)
     return Column(f"{OPEN[target]}.{name}", values.kind_of(found) if not field else "text")
 
 
-def _slug(column: str) -> str:
+def slug(column: str) -> str:
+    """A column's name as the name of a trait or property."""
     text = column.removeprefix("property_").removeprefix("properties.")
     return "_".join(p for p in re.split(r"[^\w]+", text.strip()) if p)[:100] or "value"
 
