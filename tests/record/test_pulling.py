@@ -87,8 +87,8 @@ class Desk:
 
     def take_back(self, import_id: int, company: Company) -> None:
         importing.take_back(self.running, import_id)
-        for _ in range(20):  # accounts go in a second round, when all else is concluded
-            company.work(clock.now_ms())
+        for second in range(20):  # accounts go in a second round, when all else is concluded
+            company.work(clock.now_ms() + second * 1_000)
             found = imports.store.get(self.conn, SYSTEM, import_id).status
             self.conn.commit()
             if found == "reverted":
