@@ -21,6 +21,7 @@ def _path(path: str) -> str:
         "key_id",
         "decision_id",
         "import_id",
+        "preview_id",
     ):
         out = out.replace(f"{{{name}}}", "999999")
     out = out.replace("{pos}", "999999")

@@ -20,6 +20,7 @@ from onefold.api import (
     identity,
     imports,
     matching,
+    namespaces,
     people,
     plans,
     signals,
@@ -61,6 +62,7 @@ def router() -> Router:
         route_handlers=[
             *people.HANDLERS,
             *identity.HANDLERS,
+            *namespaces.HANDLERS,
             *matching.HANDLERS,
             *accounts.HANDLERS,
             *contacts.HANDLERS,

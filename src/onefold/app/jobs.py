@@ -21,6 +21,7 @@ from procrastinate import jobs as queue
 from procrastinate import retry
 
 from onefold import storage
+from onefold.identity.namespaces import preview
 from onefold.kernel import limits
 from onefold.kernel.settings import Settings
 from onefold.record import connecting, import_files, importing, matching, pulling
@@ -55,6 +56,7 @@ TASKS: dict[str, jobs.Task] = {
     matching.run.RUN: matching.run.run,
     pulling.RUN: pulling.run,
     pulling.FORGET: pulling.forget,
+    preview.RUN: preview.run,
 }
 PERIODIC: tuple[jobs.Periodic, ...] = (
     jobs.Periodic("* * * * *", connectors.run.DUE, connectors.run.due),

@@ -31,6 +31,7 @@ app.command(sources)
 app.command(users)
 app.command("onefold.cli.lake:app", name="lake")  # DuckDB and PyIceberg only when asked for
 app.command("onefold.cli.likeness:app", name="matching")
+app.command("onefold.cli.identity:app", name="identity")
 
 
 def _say(text: str) -> None:

@@ -148,6 +148,7 @@ namespaces_max = 200
 namespace_blocked_max = 5_000  # values on one block list
 namespace_patterns_max = 50
 namespace_replay_ids_max = 200  # identifiers grouped again between two micro-batches
+namespace_preview_ids_max = 500  # identifiers that a preview looks at in one read
 namespace_examples_max = 20  # of each kind, in a preview
 decisions_max = 100_000  # of humans, in force; the worker holds them in memory
 decisions_step_max = 50  # taken up between two micro-batches

@@ -2,7 +2,7 @@
 Every door uses it. `Connections`, `Gate` and what `access` offers are how doors let callers in.
 """
 
-from onefold.record import decisions, whois
+from onefold.record import decisions, namespaces, whois
 from onefold.record.access import (
     CSRF_HEADER,
     SESSION_COOKIE,
@@ -35,6 +35,6 @@ __all__ = [
     "CSRF_HEADER", "SESSION_COOKIE", "ApiKey", "Connections", "Gate", "Pool", "Session", "SignedIn",
     "Throttle", "TooMany", "account", "account_timeline", "close_signal", "create_key", "decisions",
     "explain", "is_account", "list_accounts", "list_keys", "list_members", "list_people", "log_in",
-    "log_out", "named", "open_ticket", "person", "person_timeline", "resolve_account",
+    "log_out", "named", "namespaces", "open_ticket", "person", "person_timeline", "resolve_account",
     "resolve_person", "revoke_key", "timeline", "viewer_of_key", "viewer_of_session", "whois",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from onefold.identity import assign, component, decisions, store
 from onefold.identity.decisions import Said
 from onefold.identity.graph import store as spots
 from onefold.identity.graph.model import Spot
+from onefold.identity.namespaces import current
 from onefold.kernel.viewer import Viewer
 from onefold.storage import Connection
 
@@ -46,7 +47,8 @@ def tried(
     named = {end.identifier for said in (*add, *drop) for end in (said.a, said.b)}
     seeds = set(store.ids_of(conn, named).values())
     new_ids = count(store.next_ids(conn)[2] + 1)
-    outcome = component.regroup(conn, seeds, {}, (), lambda: next(new_ids), book)
+    rules = current(conn)
+    outcome = component.regroup(conn, seeds, {}, (), lambda: next(new_ids), book, rules)
     found = spots.fragments(conn, viewer, [ref for g in outcome.groups for ref, _ in g.members])
     before: dict[int, list[Spot]] = {}
     for spot in found.values():

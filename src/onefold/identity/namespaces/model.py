@@ -86,6 +86,7 @@ class Preview(msgspec.Struct, frozen=True):
     examples: list[dict[str, Any]]
     error: str
     done_ms: int | None
+    back_to: int | None = None
 
     @property
     def percent(self) -> int:

@@ -22,7 +22,7 @@ FROM namespace_version
 """
 _PREVIEW = """
 SELECT id, base, rules, status, actor, actor_name, at_ms, done, upto, people, merged, split, moved,
-  identifiers, examples, error, done_ms
+  identifiers, examples, error, done_ms, back_to
 FROM namespace_preview
 """
 IN_FORCE = "SELECT max(id) FROM namespace_version WHERE from_seq IS NOT NULL"
@@ -72,8 +72,8 @@ REPLAYED = """
 UPDATE namespace_version SET done = %s, changed = changed + %s, done_ms = %s WHERE id = %s
 """
 ADD_PREVIEW = """
-INSERT INTO namespace_preview (base, rules, actor, actor_name, at_ms)
-VALUES (%s, %s, %s, %s, %s) RETURNING id
+INSERT INTO namespace_preview (base, rules, actor, actor_name, at_ms, back_to)
+VALUES (%s, %s, %s, %s, %s, %s) RETURNING id
 """
 CANCEL_OLDER = """
 UPDATE namespace_preview SET status = 'cancelled' WHERE status IN ('waiting', 'running')
@@ -258,12 +258,18 @@ def replayed(conn: Connection, version: int, done: int, changed: int, done_ms: i
 
 
 def add_preview(
-    conn: Connection, viewer: Viewer, rules: Sequence[Row], base: int, now_ms: int
+    conn: Connection,
+    viewer: Viewer,
+    rules: Sequence[Row],
+    base: int,
+    now_ms: int,
+    back_to: int | None = None,
 ) -> int:
     """Ask for a preview; one at a time, older ones that are under way end. The caller defers it."""
     viewer.must_admin()
     conn.execute(CANCEL_OLDER)
-    values = (base, Jsonb(msgspec.to_builtins(list(rules))), viewer.actor, viewer.name, now_ms)
+    proposed = Jsonb(msgspec.to_builtins(list(rules)))
+    values = (base, proposed, viewer.actor, viewer.name, now_ms, back_to)
     (made,) = conn.execute(ADD_PREVIEW, values).fetchall()
     return int(made[0])
 

@@ -44,6 +44,7 @@ CREATE TABLE namespace_preview (
   id          integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   base        integer NOT NULL,                   -- the version it changes
   rules       jsonb NOT NULL,                     -- the whole set that is proposed
+  back_to     integer REFERENCES namespace_version (id),
   status      text NOT NULL DEFAULT 'waiting'
               CHECK (status IN ('waiting', 'running', 'done', 'failed', 'cancelled')),
   actor       text NOT NULL,
