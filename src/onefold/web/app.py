@@ -8,6 +8,8 @@ from onefold.web import door
 from onefold.web.handlers import (
     accounts,
     audiences,
+    connector_setup,
+    connectors,
     destinations,
     home,
     identity,
@@ -26,7 +28,7 @@ from onefold.web.handlers import (
 
 _ROOMS = (
     home, people, identity, accounts, tickets, tasks, audiences, signals, sources, source_items,
-    webhooks, destinations, settings, imports, transformations, plans,
+    webhooks, connectors, connector_setup, destinations, settings, imports, transformations, plans,
 )  # fmt: skip
 
 

@@ -60,6 +60,11 @@ def builtins(thing: Any) -> Any:
     return msgspec.to_builtins(thing)
 
 
+def pretty(value: Any) -> str:
+    """A value as JSON that people read."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
 def activity(conn: Connection, ask: Ask, ref: str, rows: int | None = None) -> dict[str, Any]:
     """A page of a timeline as the template wants it."""
     page = record.timeline(conn, ask.viewer, ref, ask.query.get("cursor"), rows)

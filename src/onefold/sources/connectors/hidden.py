@@ -75,7 +75,7 @@ def mask(schema: Any, config: Any, name: str = "") -> Any:
         return [mask(_items(schema), v, name) for v in config]
     if config in (None, "") or isinstance(config, bool):
         return config
-    return MASK if _is_secret(schema, name) else config
+    return MASK if is_secret(schema, name) else config
 
 
 def keep(before: Any, new: Any) -> Any:
@@ -98,7 +98,7 @@ def values(schema: Any, config: Any, name: str = "") -> list[str]:
     elif isinstance(config, list):
         for value in config:
             found += values(_items(schema), value, name)
-    elif _is_secret(schema, name) and not isinstance(config, bool) and config is not None:
+    elif is_secret(schema, name) and not isinstance(config, bool) and config is not None:
         shown = str(config)
         # A secret of many lines (a private key) may be told line by line.
         found = [t for t in {shown, *shown.splitlines()} if len(t) >= _SECRET_CHARS_MIN]
@@ -112,7 +112,8 @@ def scrub(text: str, secrets: list[str]) -> str:
     return text
 
 
-def _is_secret(schemas: Any, name: str) -> bool:
+def is_secret(schemas: Any, name: str) -> bool:
+    """Is a field of this schema and name secret?"""
     for schema in _each(schemas):
         if schema.get("airbyte_secret") or schema.get("secret") or schema.get("writeOnly"):
             return True
