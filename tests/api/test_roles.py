@@ -22,6 +22,7 @@ def _path(path: str) -> str:
         "decision_id",
         "import_id",
         "preview_id",
+        "pull_id",
     ):
         out = out.replace(f"{{{name}}}", "999999")
     out = out.replace("{pos}", "999999")
@@ -68,7 +69,16 @@ def test_reading_needs_no_more_than_reader_and_changing_never_less_than_member()
 
 
 def test_admins_alone_change_sources_destinations_users_keys_and_definitions() -> None:
-    rooms = ("plans", "sources", "destinations", "deliveries", "users", "keys", "audiences")
+    rooms = (
+        "plans",
+        "pulls",
+        "sources",
+        "destinations",
+        "deliveries",
+        "users",
+        "keys",
+        "audiences",
+    )
     for method, path, role in ROUTES:
         if method != "GET" and path.split("/")[2] in rooms:
             assert role == "admin", (method, path, role)

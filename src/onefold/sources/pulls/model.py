@@ -133,6 +133,13 @@ class Run(msgspec.Struct, frozen=True):
         return self.id << 16 | self.passes
 
     @property
+    def seconds(self) -> float | None:
+        """How long it took; None until it is over."""
+        if self.started_at is None or self.done_at is None:
+            return None
+        return (self.done_at - self.started_at).total_seconds()
+
+    @property
     def filtered(self) -> int:
         """Rows that a rule of the source keeps out."""
         return max(0, self.read - self.created - self.matched - self.unchanged - self.refused)
