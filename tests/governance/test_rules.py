@@ -229,3 +229,21 @@ def test_people_may_accept_what_the_plan_refuses(bench: Bench) -> None:
     bench.settle()
     assert len(done.rows) == 1
     assert bench.counts("user_id", "u1") == {"Report Exported": 1}
+
+
+def test_an_inferred_plan_judges_what_it_was_inferred_from(bench: Bench) -> None:
+    """Not what admission made of it: traits of the context, names of pages."""
+    sent: list[dict[str, Any]] = []
+    for n in range(30):
+        shared = {"context": {"traits": {"plan": "pro", "email": f"u{n}@x.co"}}}
+        sent += [
+            {"type": "identify", "userId": f"u{n}", "traits": {"seats": n}, **shared},
+            {"type": "page", "userId": f"u{n}", "name": "Home", "category": "App"},
+        ]
+    bench.send(*sent)
+    bench.settle()
+    plan = governance.trials.infer(bench.conn, SYSTEM, bench.source, "All")
+    tried = governance.trials.check(plan, "all", sent, bench.now_ms)
+    assert [one.violations for one in tried] == [[]] * len(tried)
+    (identify,) = [rule for rule in plan.rules if rule.type == "identify"]
+    assert set(identify.schema["properties"]["traits"]["properties"]) == {"seats"}

@@ -22,6 +22,21 @@ def text_of(page: str) -> str:
     return found[1]
 
 
+def test_the_source_names_its_plan_and_settings_lead_there(pages: Pages, world: World) -> None:
+    with storage.connect(world.url) as conn:
+        number = int(world.source.removeprefix("src_"))
+        plan = plan_store.create(conn, SYSTEM, {"plan": "Named", "events": {}})
+        plan_store.connect(conn, SYSTEM, plan.key, [number])
+        plan_store.publish(conn, SYSTEM, plan.key)
+    page = pages.get(f"/sources/{world.source}")
+    assert f'<a href="/plans/{plan.key}">Named</a> <span class="meta">v1</span>' in page
+    assert "From the next items" in page
+    with storage.connect(world.url) as conn:
+        plan_store.disconnect(conn, SYSTEM, plan.key, number)
+        plan_store.delete(conn, SYSTEM, plan.key)
+    assert 'href="/plans"' in pages.get("/settings")
+
+
 def test_steps_are_built_previewed_saved_and_rolled_back(pages: Pages, world: World) -> None:
     path = f"/sources/{world.source}/transformation"
     page = pages.get(path)

@@ -32,6 +32,8 @@ app.command(users)
 app.command("onefold.cli.lake:app", name="lake")  # DuckDB and PyIceberg only when asked for
 app.command("onefold.cli.likeness:app", name="matching")
 app.command("onefold.cli.identity:app", name="identity")
+app.command("onefold.cli.rules:plans_app", name="plans")
+app.command("onefold.cli.rules:transformations_app", name="transformations")
 
 
 def _say(text: str) -> None:

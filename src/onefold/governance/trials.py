@@ -59,10 +59,12 @@ def preview(
     source_id: int,
     steps: transforms.Transformation,
     rows_max: int = limits.preview_events_max,
+    plan: plans.Plan | None = None,
 ) -> list[Tried]:
-    """The newest items of a source under these steps and the plan in force, newest first."""
+    """The newest items of a source under these steps and this plan, else the one in force."""
     viewer.must_read()
-    trial = rules.trial(source_id, steps, _plan(conn, viewer, source_id), store.secret(conn))
+    plan = _plan(conn, viewer, source_id) if plan is None else plan
+    trial = rules.trial(source_id, steps, plan, store.secret(conn))
     out: list[Tried] = []
     for row in log.recent(conn, source_id, limits.infer_rows_max):
         envelope = log.unpack(row.body)
@@ -127,10 +129,27 @@ def _facts(conn: Connection, source_id: int) -> Iterator[facts.Fact]:
             pos = facts.position(row.seq, index)
             one = admit_at(row, envelope, pos, bytes(raw), in_force)
             if isinstance(one, facts.Fact):
-                yield one
+                yield _as_sent(one, bytes(raw), envelope, in_force.of(row.source_id, row.seq))
                 n += 1
                 if n >= limits.infer_events_max:
                     return
+
+
+def _as_sent(
+    fact: facts.Fact, raw: bytes, envelope: log.Envelope, applied: rules.Applied | None
+) -> facts.Fact:
+    """The fact with the traits and properties that a plan judges.
+
+    That is the item's own, as transformed: not the traits of its context, nor a page's name.
+    """
+    try:
+        tree = rules.whole(raw, envelope)
+    except errors.Invalid:
+        return fact
+    if applied is not None and applied.transform is not None:
+        applied.transform.apply(tree)
+    own = {n: v if isinstance(v := tree.get(n), dict) else {} for n in ("traits", "properties")}
+    return msgspec.structs.replace(fact, **own)
 
 
 def _tried(row: log.Row, envelope: log.Envelope, pos: int, raw: bytes, trial: rules.Rules) -> Tried:

@@ -7,7 +7,8 @@ from litestar import Request, get, post
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from onefold import sources
+from onefold import governance, sources
+from onefold.governance import plan_store
 from onefold.kernel import clock, errors, ids
 from onefold.web import data, door, install, live
 
@@ -40,12 +41,14 @@ def source_page(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     with ask.open() as conn:
         source = sources.get(conn, ask.viewer, ids.parse_id("src", ref))
         hours = _hours(conn, ask, source.id, _HOURS)
+        rules = governance.current(conn, ask.viewer, source.id)
+        plan = plan_store.by_id(conn, ask.viewer, rules.plan_id) if rules.plan_id else None
         counts = data.counts(conn, ask)
     day = _sum([h for h in hours if h.hour_ms > ask.now_ms - clock.DAY_MS])
     return door.page(
         ask, "source.html", s=source, tab=tab, day=day, chart=_chart(ask, hours),
         chart_words=f"Items an hour over {_HOURS} hours: {_sum(hours)['processed']:,} in all.",
-        snippets=_snippets(ask, source), counts=counts,
+        snippets=_snippets(ask, source), counts=counts, rules=rules, plan=plan,
     )  # fmt: skip
 
 
