@@ -78,3 +78,18 @@ def test_what_lies_beyond_is_looked_at_when_it_changes_sides(
         worker.check()
         assert worker.person("contact:1") == worker.person("user_id:a")
         assert worker.person("email:x@y.z") == worker.person("user_id:a")
+
+
+def test_of_two_users_whose_devices_a_human_joined_the_one_seen_last_has_them(
+    conn: storage.Connection,
+) -> None:
+    with conn.transaction(force_rollback=True):
+        worker = Worker(conn)
+        worker.feed([fact(1, 2 * DAY, "user_id:a", "anonymous_id:d")])
+        worker.feed([fact(2, 3 * DAY, "user_id:b", "anonymous_id:e")])
+        worker.decide("pin", f"anonymous_id:d@{9 * DAY}", f"anonymous_id:e@{9 * DAY}")
+        worker.check()
+        assert worker.person("anonymous_id:d") == worker.person("user_id:b")
+        worker.feed([fact(3, 5 * DAY, "user_id:a", "anonymous_id:d")])
+        worker.check()
+        assert worker.person("anonymous_id:e") == worker.person("user_id:a")

@@ -81,7 +81,7 @@ class Resolver:
         """Resolve a batch and write what it changes. The caller commits or forgets."""
         work = settle.Work()
         entries = self._recognise(conn, facts, work)
-        self._observe(facts, entries, work)
+        self._observe(facts, entries, work, self._decisions(conn))
         if not work.idle():
             settler = self._settler(conn, work)
             settler.run(facts, entries, self._points(conn))
@@ -219,7 +219,13 @@ class Resolver:
             found = [known.get(key) for key in keys]
         return [entry for entry in found if entry is not None]
 
-    def _observe(self, facts: Sequence[Fact], entries: Sequence[Entry], work: settle.Work) -> None:
+    def _observe(
+        self,
+        facts: Sequence[Fact],
+        entries: Sequence[Entry],
+        work: settle.Work,
+        book: decisions.Book,
+    ) -> None:
         """Note what the facts say that is not known: newer days of links, and log-ins."""
         self._batch = batch = self._batch + 1
         day_ms = clock.DAY_MS
@@ -229,7 +235,7 @@ class Resolver:
             if told is not None and at_ms // day_ms > told.get(fact.source_id, cache.NEVER):
                 _tell(entry, at_ms // day_ms, fact, work)
             if at_ms // day_ms > entry.day:
-                _renew(entry, at_ms // day_ms, work)
+                _renew(entry, at_ms // day_ms, work, book)
             for device in entry.devices:
                 if device.stamp != batch:
                     device.stamp = batch
@@ -448,7 +454,7 @@ def _tell(entry: Entry, day: int, fact: Fact, work: settle.Work) -> None:
         entry.told[fact.source_id] = day
 
 
-def _renew(entry: Entry, day: int, work: settle.Work) -> None:
+def _renew(entry: Entry, day: int, work: settle.Work, book: decisions.Book) -> None:
     for tie in entry.ties:
         if tie.day < day:
             if tie.day != cache.NEVER:
@@ -457,3 +463,6 @@ def _renew(entry: Entry, day: int, work: settle.Work) -> None:
     entry.day = day
     if entry.weighs:
         work.weighed.append(entry)
+    if book and entry.who is not None:  # a chapter that humans joined with others has several ways
+        found = [device.id for device in entry.devices if device.key in book]
+        work.seeds.update([*found, entry.who_id] if found else ())
