@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from onefold.governance import external
+from onefold.governance.intake import LEGACY
 from onefold.kernel import limits
 from tests.governance.test_admit import NOW, one, refused, track
 
@@ -72,7 +72,7 @@ def test_somebody_can_be_named_by_an_external_id_alone() -> None:
 
 def test_a_thousand_external_ids_are_cut() -> None:
     found = [{"type": "loyalty_card", "id": str(i)} for i in range(1_000)]
-    assert len(list(external.of(found, "id"))) == limits.external_ids_max
+    assert len(list(LEGACY.external(found, "id"))) == limits.external_ids_max
 
 
 # ── merge ──────────────────────────────────────────────────────────────────────────────────────
@@ -106,7 +106,7 @@ def test_the_former_id_of_an_alias_call_is_a_devices_or_a_users() -> None:
 
 
 def test_what_only_alias_calls_say_is_no_external_id() -> None:
-    assert external.namespace("former_id") is None
+    assert LEGACY.namespace("former_id") is None
 
 
 @pytest.mark.parametrize("given", [None, [], 5, [{"type": "email", "value": "a@b.co"}], [1, 2]])

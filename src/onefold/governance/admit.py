@@ -14,14 +14,14 @@ Time: `at = received − (sentAt − timestamp)` when the sender's clock is more
 
 from collections.abc import Iterator
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from onefold import log
-from onefold.governance import campaign, external, plans
+from onefold.governance import campaign, plans
 from onefold.governance import item as items
+from onefold.governance.intake import LEGACY, Intake
 from onefold.governance.rules import NO_RULES, Applied, Rules, Ruling
 from onefold.kernel import errors, facts, identifiers, limits
 
@@ -31,7 +31,6 @@ KINDS = {
     "track": "", "identify": "Identify", "page": "Page Viewed", "screen": "Screen Viewed",
     "group": "Group", "alias": "Alias", "merge": "Alias",
 }  # fmt: skip
-_ORDER = {"user_id": 0, "contact": 1, "email": 2, "": 3, "anonymous_id": 4}
 _OURS = frozenset(("crm", "system"))
 _NONE: dict[str, Any] = {}
 
@@ -47,9 +46,10 @@ def admit(
     shared = _envelope_context(envelope)
     sent = _envelope_sent(envelope)
     applied = rules.of(row.source_id, row.seq)
+    intake = rules.intake(row.seq)
     base = row.seq << facts.POSITION_BITS
     for index, raw in enumerate(envelope.batch):
-        yield _admit(row, base | index, bytes(raw), envelope, shared, sent, applied, seen)
+        yield _admit(row, base | index, bytes(raw), envelope, shared, sent, applied, seen, intake)
 
 
 def admit_at(
@@ -63,7 +63,7 @@ def admit_at(
     """One item of a row that was fetched by position."""
     return _admit(
         row, pos, raw, envelope, _envelope_context(envelope), _envelope_sent(envelope),
-        rules.of(row.source_id, row.seq), seen,
+        rules.of(row.source_id, row.seq), seen, rules.intake(row.seq),
     )  # fmt: skip
 
 
@@ -76,6 +76,7 @@ def _admit(
     sent: datetime | None,
     applied: Applied | None,
     seen: list[plans.Violation] | None,
+    intake: Intake,
 ) -> facts.Admitted:
     try:
         if len(raw) > limits.event_bytes_max:
@@ -96,8 +97,8 @@ def _admit(
         if item.sentAt is None:
             item.sentAt = sent
         if applied is not None:
-            return _ruled(row, pos, item, applied.run(item, raw, envelope), seen)
-        return _fact(row, pos, item)
+            return _ruled(row, pos, item, applied.run(item, raw, envelope), seen, intake)
+        return _fact(row, pos, item, intake)
     except _Refused as refused:
         fault, code = refused.fault, refused.code
         if raw.startswith(items.REFUSED):  # by a webhook's door, which knew no call for it
@@ -117,7 +118,12 @@ def _admit(
 
 
 def _ruled(
-    row: log.Row, pos: int, item: items.Item, ruling: Ruling, seen: list[plans.Violation] | None
+    row: log.Row,
+    pos: int,
+    item: items.Item,
+    ruling: Ruling,
+    seen: list[plans.Violation] | None,
+    intake: Intake,
 ) -> facts.Fact | facts.Filtered:
     """The fact of an item whose source has rules. Raises `_Refused` for a quarantined one."""
     if ruling.item is not None:
@@ -126,7 +132,7 @@ def _ruled(
     if ruling.filtered:
         fact = facts.Filtered(pos, row.source_id, row.received_ms, ruling.filtered)
     elif ruling.refused is None:
-        fact = _fact(row, pos, item)
+        fact = _fact(row, pos, item, intake)
     if seen is not None and ruling.violations:
         seen += [
             plans.Violation(
@@ -155,7 +161,7 @@ def _called(item: items.Item) -> str:
     return (name or "")[: limits.event_name_chars_max].replace("\0", "\ufffd")
 
 
-def _fact(row: log.Row, pos: int, item: items.Item) -> facts.Fact:
+def _fact(row: log.Row, pos: int, item: items.Item, intake: Intake) -> facts.Fact:
     kind = item.type or ""
     name = KINDS.get(kind)
     if name is None:
@@ -178,7 +184,7 @@ def _fact(row: log.Row, pos: int, item: items.Item) -> facts.Fact:
             raise _too_long("groupId", limits.string_identifier_chars_max)
     if kind == "group" and not account:
         raise _fault("groupId", "is missing.", "A group call needs the account's id.")
-    found = _identifiers(row, item, context, traits if kind != "group" else _NONE)
+    found = _identifiers(row, item, context, traits if kind != "group" else _NONE, intake)
     if not found:
         if not account:
             raise _fault(
@@ -235,66 +241,73 @@ def _traits(item: items.Item, context: items.Context | None) -> dict[str, Any]:
 
 
 def _identifiers(
-    row: log.Row, item: items.Item, context: items.Context | None, traits: dict[str, Any]
+    row: log.Row,
+    item: items.Item,
+    context: items.Context | None,
+    traits: dict[str, Any],
+    intake: Intake = LEGACY,
 ) -> tuple[facts.Identifier, ...]:
     """The identifiers on the item, person-kind first, blocked values left out."""
     out: list[facts.Identifier] = []
     if item.userId is not None:
-        _add(out, "user_id", item.userId, "userId")
+        _add(out, "user_id", item.userId, "userId", intake)
     outside = context.externalIds if context is not None else None
     if outside and row.category in _OURS:
-        for one in outside:
-            if one.get("type") == "contact":
-                _add(out, "contact", str(one.get("id", "")), "context.externalIds")
-    email = traits.get("email")
-    if isinstance(email, str):
-        _add(out, "email", email, "traits.email")
+        _contacts(out, outside, intake)
+    if traits:
+        for name, namespace in intake.traits:
+            if isinstance(value := traits.get(name), str):
+                _add(out, namespace, value, f"traits.{name}", intake)
     if outside:
-        for namespace, value in external.of(outside, "id"):
-            _add(out, namespace, value, "context.externalIds")
+        for namespace, value in intake.external(outside, "id"):
+            _add(out, namespace, value, "context.externalIds", intake)
     if item.type == "merge":
-        _merged(out, item.mergeProperties)
+        _merged(out, item.mergeProperties, intake)
     if item.anonymousId is not None:
-        _add(out, "anonymous_id", item.anonymousId, "anonymousId")
+        _add(out, "anonymous_id", item.anonymousId, "anonymousId", intake)
     if item.type == "alias":
-        _former(out, item)
-    return tuple(sorted(out, key=_strength)) if outside or item.mergeProperties else tuple(out)
+        _former(out, item, intake)
+    if outside or item.mergeProperties or intake.mixed:
+        out.sort(key=intake.strength)
+    return tuple(out)
 
 
-def _strength(identifier: facts.Identifier) -> int:
-    """The order of the home rule."""
-    return _ORDER.get(identifier.namespace, _ORDER[""])
+def _contacts(out: list[facts.Identifier], outside: list[dict[str, Any]], intake: Intake) -> None:
+    """Contacts of our own CRM."""
+    for one in outside:
+        if one.get("type") == "contact":
+            _add(out, "contact", str(one.get("id", "")), "context.externalIds", intake)
 
 
-def _former(out: list[facts.Identifier], item: items.Item) -> None:
+def _former(out: list[facts.Identifier], item: items.Item, intake: Intake) -> None:
     """What an alias call calls the former id: a device's, or a user's, whichever it is known as."""
     former = item.previousId
     if former is None:
         raise _fault("previousId", "is missing.", "An alias call needs the former id.")
-    _add(out, "anonymous_id", former, "previousId")
+    _add(out, "anonymous_id", former, "previousId", intake)
     user = next((i.value for i in out if i.namespace == "user_id"), None)
     if user is not None and former.strip() not in (user, item.anonymousId):
-        _add(out, identifiers.FORMER, former, "previousId")
+        _add(out, identifiers.FORMER, former, "previousId", intake)
 
 
-def _merged(out: list[facts.Identifier], given: list[Any] | None) -> None:
+def _merged(out: list[facts.Identifier], given: list[Any] | None, intake: Intake) -> None:
     """What a merge call says is one person. RudderStack's call names exactly two.
 
     Of two user ids the second is taken for a former one: one event names one user.
     """
     named: set[tuple[str, str]] = set()
     user = next((i.value for i in out if i.namespace == "user_id"), None)
-    for namespace, value in external.of(given or (), "value"):
-        identifier = _identifier(namespace, value)
+    for namespace, value in intake.external(given or (), "value"):
+        identifier = intake.identifier(namespace, value)
         if identifier is None:
             continue
         named.add(identifier)
         if namespace == "user_id":
             user = identifier.value if user is None else user
             if identifier.value != user:
-                _add(out, identifiers.FORMER, value, "mergeProperties")
+                _add(out, identifiers.FORMER, value, "mergeProperties", intake)
                 continue
-        _add(out, namespace, value, "mergeProperties")
+        _add(out, namespace, value, "mergeProperties", intake)
     if len(named) < 2:
         raise _fault(
             "mergeProperties",
@@ -303,19 +316,14 @@ def _merged(out: list[facts.Identifier], given: list[Any] | None) -> None:
         )
 
 
-def _add(out: list[facts.Identifier], namespace: str, value: str, field: str) -> None:
+def _add(
+    out: list[facts.Identifier], namespace: str, value: str, field: str, intake: Intake
+) -> None:
     if len(value) > limits.string_identifier_chars_max:
         raise _too_long(field, limits.string_identifier_chars_max)
-    identifier = _identifier(namespace, value)
+    identifier = intake.identifier(namespace, value)
     if identifier is not None and identifier not in out:
         out.append(identifier)
-
-
-@lru_cache(maxsize=200_000)
-def _identifier(namespace: str, value: str) -> facts.Identifier | None:
-    """The identifier in its normal form, or None when the value is blocked."""
-    clean = identifiers.normalise(namespace, value)
-    return None if clean is None else facts.Identifier(namespace, clean)
 
 
 def _envelope_context(envelope: log.Envelope) -> items.Context | None:

@@ -16,12 +16,10 @@ A type becomes a namespace when it can only name a person. These never do:
 """
 
 import re
-from collections.abc import Iterable, Iterator
 from typing import Any
 
-from onefold.kernel import limits
-
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
+_BLANKS = str.maketrans("- .", "___")
 _OWN = {"userid": "user_id", "anonymousid": "anonymous_id", "e_mail": "email", "id": "user_id"}
 _NOT_PEOPLE = frozenset(
     (
@@ -44,17 +42,11 @@ def namespace(kind: Any) -> str | None:
     return None if name in _NOT_PEOPLE or not _NAME.fullmatch(name) else name
 
 
-def of(found: Iterable[Any], value_key: str) -> Iterator[tuple[str, str]]:
-    """(namespace, value) of each entry that names a person, at most `external_ids_max`."""
-    n = 0
-    for one in found:
-        if not isinstance(one, dict) or one.get("collection", "users") not in ("users", "user"):
-            continue
-        name, value = namespace(one.get("type")), one.get(value_key)
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = str(value)
-        if name is not None and isinstance(value, str):
-            yield name, value
-            n += 1
-            if n == limits.external_ids_max:
-                return
+def plain(kind: str) -> str:
+    """A type without regard to how it is spelt: `ios.idfa` is `ios_idfa`."""
+    return kind.strip().lower().translate(_BLANKS)
+
+
+def of_users(one: Any) -> bool:
+    """Whether an entry is an object about a person."""
+    return isinstance(one, dict) and one.get("collection", "users") in ("users", "user")

@@ -14,6 +14,7 @@ import msgspec
 from onefold import log
 from onefold.governance import item as items
 from onefold.governance import plans, transforms
+from onefold.governance.intake import LEGACY, Intake
 from onefold.kernel import errors
 
 
@@ -111,9 +112,15 @@ class Rules:
     """Every version of every source's rules. `revision` moves when one is added."""
 
     def __init__(
-        self, versions: Iterable[Version] = (), compile_: Compile | None = None, revision: int = 0
+        self,
+        versions: Iterable[Version] = (),
+        compile_: Compile | None = None,
+        revision: int = 0,
+        intakes: Sequence[tuple[int, Intake]] = (),
     ) -> None:
+        """`intakes`: (first log row, what identifiers items carry from there on), newest first."""
         self.revision = revision
+        self.intakes = intakes
         self._compile = compile_
         # Newest first: rows are admitted mostly by the newest.
         self._sources: dict[int, list[Version]] = {}
@@ -130,6 +137,13 @@ class Rules:
             if seq >= version.from_seq:
                 return self._compiled(version)
         return None
+
+    def intake(self, seq: int) -> Intake:
+        """How the identifiers of a row are read."""
+        for from_seq, intake in self.intakes:
+            if seq >= from_seq:
+                return intake
+        return LEGACY
 
     def _compiled(self, version: Version) -> Applied | None:
         try:
@@ -150,12 +164,13 @@ def trial(
     plan: plans.Plan | None,
     secret: bytes,
     key: str = "",
+    intakes: Sequence[tuple[int, Intake]] = (),
 ) -> Rules:
     """Rules of a source that are not in force: previews and dry runs."""
     transform = transforms.compile(transformation, secret) if transformation else None
     judge = plans.Compiled(plan, key=key) if plan else None
     applied = Applied(transform, judge)
-    return Rules([Version(source_id, 0, None, None, None)], lambda _: applied)
+    return Rules([Version(source_id, 0, None, None, None)], lambda _: applied, 0, intakes)
 
 
 def compiler(

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from onefold.governance import plans, rules, transforms
+from onefold.governance import intake, plans, rules, transforms
 from onefold.kernel import errors, limits
 from onefold.kernel.viewer import Viewer
 from onefold.storage import Connection, locks
@@ -19,7 +19,14 @@ LOCK = "SELECT pg_advisory_xact_lock(%s)"
 REVISION = """
 SELECT coalesce((
   SELECT id FROM source_rules WHERE from_seq IS NOT NULL ORDER BY id DESC LIMIT 1
-), 0)
+), 0) + (coalesce((
+  SELECT id FROM namespace_version WHERE from_seq IS NOT NULL ORDER BY id DESC LIMIT 1
+), 0)::bigint << 40)
+"""
+NAMESPACES = """
+SELECT v.id, v.from_seq, n.name, n.kind, n.form, n.region, n.types, n.traits
+FROM namespace_version v JOIN namespace n ON n.version = v.id
+WHERE v.from_seq IS NOT NULL ORDER BY v.id DESC, n.priority, n.name
 """
 TAKE_UP = "UPDATE source_rules SET from_seq = %s WHERE from_seq IS NULL"
 VERSIONS = """
@@ -59,6 +66,7 @@ class _Library:
         self.rules = rules.NO_RULES
         self.transformations: dict[tuple[int, int], transforms.Compiled] = {}
         self.plans: dict[tuple[int, int], plans.Compiled] = {}
+        self.intakes: dict[tuple[intake.Space, ...], intake.Intake] = {}
 
 
 _libraries: OrderedDict[tuple[Any, ...], _Library] = OrderedDict()
@@ -109,7 +117,23 @@ def _read(conn: Connection, library: _Library, now: int) -> rules.Rules:
             plan = msgspec.json.decode(body, type=plans.Plan)
             library.plans[plan_id, version] = plans.Compiled(plan, plan_id, name)
     versions = [rules.Version(*row) for row in conn.execute(VERSIONS)]
-    return rules.Rules(versions, rules.compiler(library.transformations, library.plans), now)
+    compile_ = rules.compiler(library.transformations, library.plans)
+    return rules.Rules(versions, compile_, now, _intakes(conn, library))
+
+
+def _intakes(conn: Connection, library: _Library) -> list[tuple[int, intake.Intake]]:
+    """How identifiers are read from which row on; versions that read alike share one."""
+    found: dict[int, tuple[int, list[intake.Space]]] = {}
+    for version, from_seq, name, kind, form, region, types, traits in conn.execute(NAMESPACES):
+        space = intake.Space(name, kind, form, region, tuple(types), tuple(traits))
+        found.setdefault(version, (from_seq, []))[1].append(space)
+    out = []
+    for from_seq, spaces in found.values():
+        key = tuple(spaces)
+        if key not in library.intakes:
+            library.intakes[key] = intake.Intake(spaces)
+        out.append((from_seq, library.intakes[key]))
+    return out
 
 
 def secret(conn: Connection) -> bytes:

@@ -64,7 +64,8 @@ def preview(
     """The newest items of a source under these steps and this plan, else the one in force."""
     viewer.must_read()
     plan = _plan(conn, viewer, source_id) if plan is None else plan
-    trial = rules.trial(source_id, steps, plan, store.secret(conn))
+    intakes = store.load(conn).intakes
+    trial = rules.trial(source_id, steps, plan, store.secret(conn), intakes=intakes)
     out: list[Tried] = []
     for row in log.recent(conn, source_id, limits.infer_rows_max):
         envelope = log.unpack(row.body)

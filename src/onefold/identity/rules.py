@@ -18,7 +18,7 @@ from typing import Literal
 
 import msgspec
 
-from onefold.kernel import limits
+from onefold.kernel import forms, identifiers, limits
 from onefold.kernel.facts import Identifier
 from onefold.kernel.identifiers import FORMER
 
@@ -38,6 +38,7 @@ class Namespace(msgspec.Struct, frozen=True):
                  who log in) before it says nothing about who somebody is; None: the rules' own
     verified     whose word is proof: categories of sources, `src_4`, or `*`; others' is a claim
     blocks       whether a value never links
+    form         the normal form of values (kernel/forms.py); region: of numbers without a country
     """
 
     kind: Kind
@@ -47,6 +48,8 @@ class Namespace(msgspec.Struct, frozen=True):
     hub: int | None = None
     verified: frozenset[str] = frozenset()
     blocks: Callable[[str], bool] | None = None
+    form: str = "text"
+    region: str = ""
 
     def blocked(self, value: str) -> bool:
         """Whether a value never links, by this namespace's own lists."""
@@ -79,6 +82,12 @@ class Rules(msgspec.Struct, frozen=True):
     def blocked(self, identifier: Identifier) -> bool:
         """Whether a value never links."""
         return self.of(identifier.namespace).blocked(identifier.value)
+
+    def normal(self, namespace: str, value: str) -> str | None:
+        """The normal form of a value as sources' are read now; None for one of nobody."""
+        rule = self.of(namespace)
+        clean = identifiers.normalise(namespace, value)
+        return clean and forms.FORMS[rule.form](clean, rule.region)
 
     def hub(self, namespace: str) -> int:
         """With how many values of one limited namespace a value may be seen."""
@@ -146,7 +155,7 @@ RULES = Rules(
         {
             "user_id": Namespace("person", 10, limit=1, verified=_EVERYONE),
             "contact": Namespace("person", 20, limit=5, verified=_HOUSE),
-            "email": Namespace("person", 30, limit=5, verified=_HOUSE),
+            "email": Namespace("person", 30, limit=5, verified=_HOUSE, form="email"),
             FORMER: Namespace("person", 80),
             "anonymous_id": Namespace("device", 90),
             "account_id": Namespace("account", 100),

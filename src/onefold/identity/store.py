@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from onefold.identity import assign, model
-from onefold.identity.rules import RULES
+from onefold.identity.namespaces.store import current
 from onefold.kernel import identifiers as values
 from onefold.kernel.facts import Identifier
 from onefold.kernel.viewer import Viewer
@@ -312,8 +312,7 @@ def ids_of(conn: Connection, keys: Collection[Identifier]) -> dict[Identifier, i
 
 def neighbours(conn: Connection, ids: Collection[int]) -> Rows:
     """(a, b, last_day, suppressed, told) of every link of the identifiers."""
-    wanted = list(ids)
-    return conn.execute(NEIGHBOURS, (wanted, wanted), prepare=False, binary=True).fetchall()
+    return conn.execute(NEIGHBOURS, (list(ids),) * 2, prepare=False, binary=True).fetchall()
 
 
 def surroundings(conn: Connection, ids: Collection[int]) -> tuple[Rows, Rows]:
@@ -400,6 +399,9 @@ def person_of(conn: Connection, viewer: Viewer, namespace: str, value: str) -> i
     if clean is None:
         return None
     row = conn.execute(PERSON_OF, (namespace, clean, clean)).fetchone()
+    if row is None:  # spelt otherwise than it is kept
+        clean = current(conn).normal(namespace, value)
+        row = conn.execute(PERSON_OF, (namespace, clean, clean)).fetchone()
     return int(row[0]) if row else None
 
 
@@ -491,10 +493,7 @@ def account_fragments_of(conn: Connection, keys: Collection[str]) -> dict[str, i
 def _identifiers_of(
     conn: Connection, person_ids: Collection[int]
 ) -> list[tuple[int, model.IdentifierRow]]:
-    rows = [
-        (person_id, model.IdentifierRow(*row))
-        for person_id, *row in conn.execute(IDENTIFIERS_OF, (list(person_ids),), binary=True)
-    ]
-    return sorted(
-        rows, key=lambda r: (RULES.of(r[1].namespace).priority, r[1].value, r[1].chapter_ms)
-    )
+    found = conn.execute(IDENTIFIERS_OF, (list(person_ids),), binary=True).fetchall()
+    rows = [(person_id, model.IdentifierRow(*row)) for person_id, *row in found]
+    of = current(conn).of
+    return sorted(rows, key=lambda r: (of(r[1].namespace).priority, r[1].value, r[1].chapter_ms))

@@ -45,6 +45,7 @@ class Engine:
         self.ingest = Ingest(conn, self.cache, now_ms)
         if usage_changed is not None:
             self.ingest.usage_changed = usage_changed
+        self._more_replay = True
         self._take_up_rules(now_ms)
         self.conclude = Conclude(self.cache)
         backfill.take_up(conn, self.catalog, self.ingest.seq)
@@ -53,7 +54,6 @@ class Engine:
         self._next = dict.fromkeys(("catalog", "due", "undo", "prune"), 0)
         self._more_backfill = True
         self._more_undo = False
-        self._more_replay = True
 
     def step(self, now_ms: int) -> bool:
         """Do what there is to do, a bounded amount; False when there was nothing."""
@@ -242,10 +242,12 @@ class Engine:
 
     def _take_up_rules(self, now_ms: int) -> None:
         """Let changed rules hold from the next row on; committed before it is read."""
-        if rules.take_up(self.conn, self.ingest, now_ms):
-            self._more_replay = True
+        changed = rules.take_up(self.conn, self.ingest, now_ms)
+        self._more_replay = self._more_replay or changed
         if governance.take_up(self.conn, self.ingest.seq):
             self.conn.commit()
+            changed = True
+        if changed:
             self.ingest.rules = governance.load(self.conn)
 
     def _reload(self, now_ms: int) -> None:

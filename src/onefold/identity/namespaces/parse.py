@@ -218,6 +218,8 @@ def _namespace(row: Row) -> Namespace:
         hub=row.hub,
         verified=frozenset(row.verified),
         blocks=blocker(row.blocked, [matcher(text) for text in row.patterns]),
+        form=row.form,
+        region=row.region,
     )
 
 
