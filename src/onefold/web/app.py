@@ -16,6 +16,7 @@ from onefold.web.handlers import (
     imports,
     people,
     plans,
+    review,
     settings,
     signals,
     source_items,
@@ -23,12 +24,14 @@ from onefold.web.handlers import (
     tasks,
     tickets,
     transformations,
+    trust,
     webhooks,
 )
 
 _ROOMS = (
     home, people, identity, accounts, tickets, tasks, audiences, signals, sources, source_items,
     webhooks, connectors, connector_setup, destinations, settings, imports, transformations, plans,
+    review, trust,
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from onefold import audiences, crm, profiles, record, signals
 from onefold.kernel import errors, ids, limits
+from onefold.record import matching
 from onefold.storage import Connection
 from onefold.web import timeline, view
 from onefold.web.door import Ask
@@ -47,6 +48,7 @@ def counts(conn: Connection, ask: Ask) -> dict[str, int]:
         "tickets": crm.tickets.count(conn, ask.viewer, {"status": ["open", "paused"]}),
         "tasks": crm.tasks.count(conn, ask.viewer, {"status": "open", **mine}),
         "signals": signals.count_open(conn, ask.viewer),
+        "review": matching.answers.waiting(conn, ask.viewer),
     }
 
 

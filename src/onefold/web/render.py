@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from onefold.web import timeline, view
+from onefold.web import falls, timeline, view
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -79,6 +79,9 @@ def environment() -> jinja2.Environment:
         pill_of=view.pill,
         plural=view.plural,
         sparkline=view.sparkline,
+        chance_of=falls.chance_of,
+        share_of=falls.share_of,
+        agree_hue=falls.agree_hue,
         event_title=timeline.title,
         event_detail=timeline.detail,
     )

@@ -126,7 +126,8 @@ def _name_in(mail: str) -> str:
     Used where nothing else names the person.
     """
     user = mail.partition("@")[0]
-    parts = [part for part in user.replace("_", ".").replace("-", ".").split(".") if part]
+    found = user.replace("_", ".").replace("-", ".").split(".")
+    parts = [part for piece in found if (part := piece.rstrip("0123456789"))]
     spelled = all(part.isalpha() and len(part) > 1 for part in parts)
     if len(parts) < _LABEL_PARTS_MIN or not spelled or words.ROLE_MAIL & {user, *parts}:
         return ""

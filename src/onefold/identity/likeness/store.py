@@ -75,7 +75,7 @@ CROSS JOIN LATERAL (SELECT person_id FROM match_key WHERE key = k.key LIMIT %s) 
 """
 # A sample that keeps likely duplicates together: whole blocks of one key, by hash.
 SAMPLE = """
-SELECT r.fields FROM match_record r
+SELECT r.fields, r.namespace FROM match_record r
 LEFT JOIN LATERAL (SELECT min(key) AS key FROM match_key WHERE person_id = r.person_id) k ON true
 ORDER BY hashint8extended(coalesce(k.key, r.person_id), 7), r.person_id LIMIT %s
 """
@@ -253,9 +253,9 @@ def count(conn: Connection) -> tuple[int, int]:
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
-def sample(conn: Connection) -> list[dict[str, str]]:
-    """Fields of the records to train on, up to a limit."""
-    return [row[0] for row in conn.execute(SAMPLE, (limits.match_train_records_max,))]
+def sample(conn: Connection) -> list[tuple[dict[str, str], str]]:
+    """(fields, namespace of the anchor) of the records to train on, up to a limit."""
+    return conn.execute(SAMPLE, (limits.match_train_records_max,)).fetchall()
 
 
 def keys_of(conn: Connection, person_ids: Collection[int]) -> dict[int, list[int]]:

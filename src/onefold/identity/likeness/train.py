@@ -4,8 +4,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from onefold.identity.likeness import fields, keys
-from onefold.identity.match import Comparison, Model, engine, plan, splink
+from onefold.identity.match import Comparison, Model, block, engine, estimate, plan, splink
+from onefold.identity.match.model import Records
 from onefold.kernel import errors, limits
 
 _SAMPLE = {name: name for name in fields.ROLES} | {
@@ -14,25 +17,42 @@ _SAMPLE = {name: name for name in fields.ROLES} | {
 }  # fmt: skip
 
 
+_PRIOR_MAX = 0.5
+_COMMON_MIN = 3  # people who hold a value
 _TWICE_MIN = 0.02  # of the people: a workspace without duplicates yet does not stay so
 
 
-def train(rows: Sequence[Mapping[str, str]], of_all: int) -> Model:
+def train(rows: Sequence[Mapping[str, str]], known: Sequence[bool], of_all: int) -> Model:
     """A model from rows of fields, without labels.
 
-    When they are a sample that keeps likely duplicates together, two records taken from all are one
-    person that much more rarely.
+    `known`: who has an identifier of which a person has one alone, such as a user id. Two of them
+    are two people, so their pairs teach nothing but what differs: colleagues who share company,
+    domain and title would else be taken for one person.
+
+    When the rows are a sample that keeps likely duplicates together, two records taken from all are
+    one person that much more rarely.
     """
-    matching = engine.match_records(keys.records_of(rows))
-    model = matching.model
-    share = max(len(rows) - 1, 1) / max(of_all - 1, 1)
-    chance = {one.feature: one.levels[-1].u for one in model.comparisons}
-    kept = {name: _common(found, chance[name]) for name, found in model.frequencies.items()}
+    records = keys.records_of(rows)
+    planned = plan.plan(records)
+    comparisons = tuple(one.comparison for one in planned)
+    left, right = block.candidates(records)
+    sole = np.array(known, dtype=bool)
+    may = ~(sole[left] & sole[right])
+    pairs = (left[may], right[may])
+    drawn = estimate.random_pairs(records.count, np.random.default_rng(1))
+    learnt, prior = estimate.train(
+        comparisons,
+        estimate.patterns(estimate.gammas(planned, records, pairs), comparisons),
+        estimate.patterns(estimate.gammas(planned, records, drawn), comparisons),
+        records.count,
+    )
+    share = max(records.count - 1, 1) / max(of_all - 1, 1)
+    model = Model("person", learnt, prior)
     return replace(
         model,
         comparisons=splink.trained(_here(), model),
-        prior=min(max(model.prior * share, 2 * _TWICE_MIN / max(of_all - 1, 1)), 0.5),
-        frequencies=kept,
+        prior=min(max(prior * share, 2 * _TWICE_MIN / max(of_all - 1, 1)), _PRIOR_MAX),
+        frequencies={one.feature: _common(records, one) for one in learnt},
     )
 
 
@@ -79,19 +99,23 @@ def _here() -> tuple[Comparison, ...]:
     return tuple(one.comparison for one in plan.plan(keys.records_of([_SAMPLE])))
 
 
-def _common(values: Mapping[str, float], chance: float) -> dict[str, float]:
-    """The commonest values, and under no name what all others count as.
+def _common(records: Records, one: Comparison) -> dict[str, float]:
+    """Shares of the commonest values of a feature, and under no name what all others count as.
 
     Two people who share a number that nobody else has may be one: that must not make the number
     common. So only what three hold is kept, and what is rarer is no more likely to be shared than
     the average. Most addresses are one person's, so the model holds next to none.
     """
-    if not values:
-        return {}
-    least = min(values.values())  # the share of what one holds
-    one_more = least / (1 + engine.TF_HELD_BY * chance)
+    feature, chance = records.features[one.feature], one.levels[-1].u
+    counts = np.bincount(feature.codes[feature.codes >= 0], minlength=len(feature.values))
+    whole = float(counts.sum()) + engine.TF_HELD_BY
     top = sorted(
-        ((value, share) for value, share in values.items() if share > least + 1.5 * one_more),
-        key=lambda item: (-item[1], item[0]),
+        (-int(count), value)
+        for value, count in zip(feature.values, counts, strict=True)
+        if count >= _COMMON_MIN
     )
-    return {**dict(top[: limits.match_frequencies_max]), "": min(least, chance)}
+    shares = {
+        value: (-negative + engine.TF_HELD_BY * chance) / whole
+        for negative, value in top[: limits.match_frequencies_max]
+    }
+    return {**shares, "": min((1 + engine.TF_HELD_BY * chance) / whole, chance)}

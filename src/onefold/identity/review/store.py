@@ -101,6 +101,10 @@ SELECT {_COLUMNS} FROM match_candidate c WHERE c.status = ANY(%s) AND c.id < %s
 ORDER BY c.id DESC LIMIT %s
 """
 GET = f"SELECT {_COLUMNS} FROM match_candidate c WHERE c.id = %s"
+UNDONE = """
+SELECT id FROM identity_decision
+WHERE id = ANY(%s) AND (undone_ms IS NOT NULL OR replaced_by IS NOT NULL)
+"""
 OF_BATCH = "SELECT id, decision_id FROM match_candidate WHERE batch = %s ORDER BY id"
 LIKE = """
 SELECT id FROM match_candidate WHERE status = 'open' AND pattern = %s
@@ -241,6 +245,11 @@ def get(conn: Connection, viewer: Viewer, candidate_id: int, *, hold: bool = Fal
     if row is None:
         raise errors.NotFound(f"There is no pair {candidate_id} to review. See /identity/review.")
     return _candidate(row)
+
+
+def undone(conn: Connection, decision_ids: Collection[int]) -> set[int]:
+    """Those of the decisions that count no more."""
+    return {i for (i,) in conn.execute(UNDONE, (list(decision_ids),))}
 
 
 def of_batch(conn: Connection, batch: int) -> list[tuple[int, int]]:

@@ -20,7 +20,10 @@ ZONES = {"all": (0.0, 2.0), "certain": (0.99, 2.0), "unsure": (0.0, 0.99)}
 
 
 class PairLine(TypedDict):
-    """A pair in the queue. `rank` is impact × uncertainty; `why` what the impact is made of."""
+    """A pair in the queue. `rank` is impact × uncertainty; `why` what the impact is made of.
+
+    `undone`: the decision that answered it counts no more.
+    """
 
     id: int
     a: str
@@ -41,6 +44,7 @@ class PairLine(TypedDict):
     answered_by: str
     answered_at: str | None
     decision: str | None
+    undone: bool
 
 
 class Queue(TypedDict):
@@ -138,6 +142,12 @@ def queue(
     }
 
 
+def waiting(conn: Connection, viewer: Viewer) -> int:
+    """How many pairs wait."""
+    viewer.must_read()
+    return review.store.open_count(conn)
+
+
 def answered_lately(conn: Connection, viewer: Viewer, before: str | None = None) -> Queue:
     """Pairs that were answered or joined, newest first."""
     last = ids.parse_id("pair", before, "cursor") if before else None
@@ -165,6 +175,7 @@ def _after(cursor: str | None) -> tuple[float, int] | None:
 def lines(conn: Connection, viewer: Viewer, found: Sequence[review.Candidate]) -> list[PairLine]:
     """Pairs as lists show them."""
     names = profiles.names_of(conn, viewer, [p for c in found for p in (c.a_person, c.b_person)])
+    undone = review.store.undone(conn, [c.decision_id for c in found if c.decision_id])
     return [
         {
             "id": c.id,
@@ -186,6 +197,7 @@ def lines(conn: Connection, viewer: Viewer, found: Sequence[review.Candidate]) -
             "answered_by": c.actor_name,
             "answered_at": clock.iso(c.done_ms),
             "decision": ids.api_id_or_none("dec", c.decision_id),
+            "undone": c.decision_id in undone,
         }
         for c in found
     ]
@@ -248,13 +260,8 @@ def _side(conn: Connection, viewer: Viewer, people: list[int]) -> Person | None:
 
 
 # The comparison that a field is part of, where its name is another.
-_COMPARED = {"title": "occupation", "phone_2": "phone", "phone_3": "phone", "name": "given"}
-_STEP_LABELS = {
-    "prior": "Two people at random", "given": "First name", "surname": "Last name",
-    "middle": "Middle names", "email": "E-mail", "phone": "Phone", "company": "Company",
-    "occupation": "Title", "address": "Address", "city": "City", "postcode": "Postcode",
-    "country": "Country", "dob": "Date of birth",
-}  # fmt: skip
+_COMPARED = {"title": "occupation", "phone_2": "phone", "phone_3": "phone"}
+_NAMES = ("given", "surname", "name")
 
 
 def _fields(
@@ -262,18 +269,22 @@ def _fields(
 ) -> list[FieldLine]:
     outcomes = {step["name"]: str(step["outcome"]) for step in steps}
     out: list[FieldLine] = []
-    for name, label in likeness.fields.LABELS.items():
-        if a.get(name) or b.get(name):
+    names = [likeness.fields.name_of({n: side.get(n, "") for n in _NAMES}) for side in (a, b)]
+    whole = bool(a.get("name") or b.get("name"))  # one has no first and last name apart
+    if whole and any(names):
+        parts = {outcomes.get(n, "missing") for n in ("given", "surname")}
+        outcome = parts.pop() if len(parts) == 1 else "in part"
+        out.append(_line("name", names[0], names[1], outcome))
+    for name in likeness.fields.LABELS:
+        if (a.get(name) or b.get(name)) and not (whole and name in _NAMES):
             outcome = outcomes.get(_COMPARED.get(name, name), "")
-            if not (a.get(name) and b.get(name)) and outcome not in ("", "missing"):
-                outcome = ""  # the other side has it under another field
-            out.append(
-                {
-                    "name": name, "label": label, "a": a.get(name, ""), "b": b.get(name, ""),
-                    "outcome": outcome,
-                }
-            )  # fmt: skip
+            out.append(_line(name, a.get(name, ""), b.get(name, ""), outcome))
     return out
+
+
+def _line(name: str, a: str, b: str, outcome: str) -> FieldLine:
+    both = outcome if a and b else ""  # else the other side has it under another field
+    return {"name": name, "label": likeness.fields.LABELS[name], "a": a, "b": b, "outcome": both}
 
 
 def _steps(steps: Sequence[Mapping[str, Any]]) -> list[StepLine]:
@@ -284,7 +295,7 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> list[StepLine]:
         out.append(
             {
                 "name": step["name"],
-                "label": _STEP_LABELS.get(step["name"], str(step["name"]).capitalize()),
+                "label": house.label_of(step["name"]),
                 "outcome": step["outcome"],
                 "a": step["left"] or "",
                 "b": step["right"] or "",
@@ -367,6 +378,26 @@ def undo(
         said = decisions.get(conn, viewer, decision_id)
         if said.in_force:
             undone.append(decisions.undo(conn, viewer, decision_id, reason, now_ms))
+        review.store.reopen(conn, viewer, candidate_id)
+    return undone
+
+
+def undo_one(
+    conn: Connection, viewer: Viewer, candidate_id: int, reason: str, now_ms: int
+) -> decisions.Said | None:
+    """Take one answer, or a join without asking, back. A join is not made again, nor asked about.
+
+    Raises `NotFound`, or `Conflict` when there is no answer to undo.
+    """
+    viewer.must_write()
+    held = review.store.get(conn, viewer, candidate_id, hold=True)
+    if held.decision_id is None:
+        raise errors.Conflict(f"Pair {held.id} has no answer to undo: it is {held.status}.")
+    said = decisions.get(conn, viewer, held.decision_id)
+    undone = None
+    if said.in_force:
+        undone = decisions.undo(conn, viewer, held.decision_id, reason, now_ms)
+    if held.status != "joined":
         review.store.reopen(conn, viewer, candidate_id)
     return undone
 

@@ -40,6 +40,7 @@ class ComparisonLine(TypedDict):
     """What was learnt about one field, the strongest agreement first."""
 
     name: str
+    label: str
     levels: list[LevelLine]
 
 
@@ -212,6 +213,18 @@ def learnt(conn: Connection, viewer: Viewer) -> Learnt | None:
     }
 
 
+# What comparisons are called on pages.
+_LABELS = {
+    "prior": "Two people at random", "given": "First name", "surname": "Last name",
+    "middle": "Middle names", "email": "E-mail", "occupation": "Title", "dob": "Date of birth",
+}  # fmt: skip
+
+
+def label_of(name: str) -> str:
+    """What a comparison is called on pages."""
+    return _LABELS.get(name, name.capitalize())
+
+
 def _comparisons(model: Model) -> list[ComparisonLine]:
     out: list[ComparisonLine] = []
     for one in model.comparisons:
@@ -220,7 +233,7 @@ def _comparisons(model: Model) -> list[ComparisonLine]:
             {"outcome": level.label, "m": level.m, "u": level.u, "bits": round(float(bits), 2)}
             for level, bits in zip(one.levels, weights, strict=True)
         ]
-        out.append({"name": one.name, "levels": levels[::-1]})
+        out.append({"name": one.name, "label": label_of(one.name), "levels": levels[::-1]})
     return out
 
 

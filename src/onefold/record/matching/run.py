@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import structlog
 
+from onefold import identity
 from onefold.identity import likeness, review
 from onefold.kernel import clock, limits
 from onefold.kernel.viewer import SYSTEM, Viewer
@@ -18,6 +19,7 @@ from onefold.storage import Connection, jobs
 
 RUN, DUE = "identity.match", "identity.match.due"
 KINDS = ("full", "weigh", "changed")
+_TRUST_MOVED = 0.1  # share of the people after whose change the trust page is made anew
 _LOCK = "identity.match"
 
 logger = structlog.get_logger("onefold.record.matching")
@@ -52,7 +54,7 @@ def due(running: jobs.Running) -> None:
         elif changed and setting.model_id is not None:
             ask(conn, SYSTEM, "changed", now_ms)
         conn.commit()
-        if trust.latest(conn, SYSTEM) is None and (moved or count):
+        if moved > count * _TRUST_MOVED:
             trust.refresh(conn, clock.now_ms())
             conn.commit()
 
@@ -119,7 +121,9 @@ def _train(conn: Connection, one: likeness.Run) -> None:
     conn.commit()  # training takes a while, and needs no transaction
     if len(rows) < limits.match_train_records_min:
         return
-    body = likeness.train.body_of(likeness.train.train(rows, total))
+    sole = [identity.RULES.of(namespace).limit == 1 for _, namespace in rows]
+    model = likeness.train.train([fields for fields, _ in rows], sole, total)
+    body = likeness.train.body_of(model)
     digest = likeness.train.digest_of(body)
     likeness.store.add_model(
         conn, "trained", body, digest, (len(rows), total), one.asked_by, clock.now_ms()

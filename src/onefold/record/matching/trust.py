@@ -227,6 +227,7 @@ def _conflicts(conn: Connection) -> list[dict[str, Any]]:
     by_reason: dict[str, list[review.Candidate]] = {}
     for one in barred:
         by_reason.setdefault(one.reason, []).append(one)
+    counts = trust_store.barred(conn)
     for reason, found in by_reason.items():
         label, text = _rule(reason)
         lines = [
@@ -234,7 +235,7 @@ def _conflicts(conn: Connection) -> list[dict[str, Any]]:
             for c in found
         ]
         label = f"Alike, but: {label[0].lower()}{label[1:]}"
-        out.append(_made("conflicts", f"alike:{reason}", label, len(found), text, lines))
+        out.append(_made("conflicts", f"alike:{reason}", label, counts[reason], text, lines))
     ignored = trust_store.ignored(conn)
     if ignored:
         out.append(

@@ -64,6 +64,7 @@ FROM (SELECT a, b, last_day FROM link WHERE suppressed = %s
 JOIN identifier x ON x.id = l.a JOIN identifier y ON y.id = l.b
 ORDER BY l.last_day DESC, l.a, l.b
 """
+BARRED = "SELECT reason, count(*) FROM match_candidate WHERE status = 'barred' GROUP BY 1"
 IGNORED = """
 SELECT kind, a_namespace || ':' || a_value, b_namespace || ':' || b_value, actor_name, suppressed
 FROM identity_decision
@@ -151,6 +152,11 @@ def suppressed(conn: Connection) -> list[tuple[str, int]]:
 def suppressed_with(conn: Connection, reason: str) -> list[tuple[int, int, str, str]]:
     """(person, person, identifier, identifier) of such links, the newest first."""
     return conn.execute(SUPPRESSED_WITH, (reason, _MOST)).fetchall()
+
+
+def barred(conn: Connection) -> dict[str, int]:
+    """Reason → likely pairs that f would not join."""
+    return dict(conn.execute(BARRED).fetchall())
 
 
 def ignored(conn: Connection) -> list[tuple[str, str, str, str, str]]:

@@ -8,12 +8,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
+from onefold import identity
 from onefold.identity import decisions, graph, likeness, review
 from onefold.kernel import errors, limits
 from onefold.kernel.viewer import SYSTEM
 from onefold.record.matching import store
 from onefold.storage import Connection
 
+_BARRED_MIN = 0.9  # chance from which it is worth telling that a rule keeps two apart
 _UNCERTAIN_MIN = 0.05  # a sure pair still waits for a word, behind those that need one more
 Pair = tuple[int, int]
 
@@ -77,21 +79,22 @@ class Weigher:
                 turned = [msgspec.structs.replace(s, left=s.right, right=s.left) for s in steps]
             else:
                 turned = steps
-            seen.add((one.person_id, other.person_id))
-            self._put(conn, one, other, pair.bits, turned, tally)
+            if self._put(conn, one, other, pair.bits, turned, tally):
+                seen.add((one.person_id, other.person_id))
         self._take_off(conn, {r.person_id for r in chunk}, seen, upto)
         return tally
 
     def _put(
         self, conn: Connection, a: likeness.Record, b: likeness.Record, bits: float,
         steps: list[likeness.Step], tally: Tally,
-    ) -> None:  # fmt: skip
+    ) -> bool:  # fmt: skip
+        """Put a likely pair down; False when it is no question (any more)."""
         if (a.person_id, b.person_id) in self.apart:
-            return
-        verdict = self._tried(conn, a, b)
-        if verdict is None or verdict == "decision":
-            return
+            return False
         chance = likeness.score.chance(bits)
+        verdict = _sole(a, b) or self._tried(conn, a, b)
+        if verdict is None or verdict == "decision" or (verdict and chance < _BARRED_MIN):
+            return False
         impact = 1.0 + a.impact + b.impact
         doubt = max(likeness.score.uncertainty(chance), _UNCERTAIN_MIN)
         why = {n: a.why.get(n, 0) + b.why.get(n, 0) for n in a.why.keys() | b.why.keys()}
@@ -106,10 +109,11 @@ class Weigher:
             one = self._join(conn, one)
         put = review.store.put(conn, one, self.setting.assignee_id, self.now_ms)
         if put is None:
-            return
+            return False
         tally.proposed += one.status == "open" and put[1]
         tally.joined += one.status == "joined"
         tally.barred += one.status == "barred" and put[1]
+        return True
 
     def _tried(self, conn: Connection, a: likeness.Record, b: likeness.Record) -> str | None:
         """What f says to it: "" that it would join them, else why not; None: nothing to join."""
@@ -162,6 +166,13 @@ class Weigher:
             if (a, b) not in seen and (upto is None or b <= upto)
         }
         review.store.settle(conn, reasons, self.now_ms)
+
+
+def _sole(a: likeness.Record, b: likeness.Record) -> str:
+    """What f says to two of whom each has an identifier that a person has one alone of."""
+    namespace = a.anchor.namespace
+    sole = identity.RULES.of(namespace).limit == 1
+    return f"limit:{namespace}" if sole and b.anchor.namespace == namespace else ""
 
 
 def candidates(conn: Connection, person_ids: Collection[int]) -> set[Pair]:

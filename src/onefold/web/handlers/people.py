@@ -7,6 +7,7 @@ from litestar.params import FromPath
 
 from onefold import audiences, crm, record
 from onefold.kernel import errors
+from onefold.record import matching
 from onefold.web import data, door
 from onefold.web.handlers import identity
 
@@ -125,6 +126,16 @@ def contact_create(request: door.AnyRequest) -> door.Page:
     return door.go(ask, f"/people/{contact.id}", {"text": "Contact created"})
 
 
+@post("/contacts/likely", sync_to_thread=True)
+def contact_likely(request: door.AnyRequest) -> door.Page:
+    """Who is known already, while the form of a new contact is filled in."""
+    ask = door.ask_of(request)
+    values = {k: ask.form.get(k, "") for k in ("first_name", "last_name", "email", "phone")}
+    with ask.open() as conn:
+        found = matching.entry.likely(conn, ask.viewer, values)
+        return door.page(ask, "contact_likely.html", found=found)
+
+
 def _again(ask: door.Ask, form: dict[str, str], faults: Any, status: int) -> door.Page:
     with ask.open() as conn:
         return _contact_form(ask, conn, form, faults, status)
@@ -143,5 +154,6 @@ def _contact_form(
 
 
 HANDLERS = [
-    people_list, person_find, person_page, person_timeline, contact_new, contact_create
+    people_list, person_find, person_page, person_timeline, contact_new, contact_create,
+    contact_likely,
 ]  # fmt: skip
