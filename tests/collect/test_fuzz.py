@@ -124,9 +124,29 @@ def outcomes(body: bytes) -> list[facts.Admitted]:
     return list(governance.admit(row))
 
 
+@pytest.mark.slow
+@API.parametrize()
+@settings(EXAMPLES, max_examples=100, derandomize=False)
+def test_all_operations_answer_as_described_whatever_is_tried(
+    case: schemathesis.Case, fuzzed: Running
+) -> None:
+    check(case, fuzzed)
+
+
 @given(ITEMS)
 @settings(max_examples=400)
 def test_no_item_costs_its_neighbours(item: bytes) -> None:
+    keeps_neighbours(item)
+
+
+@pytest.mark.slow
+@given(ITEMS)
+@settings(max_examples=5_000, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_item_costs_its_neighbours_however_long_one_looks(item: bytes) -> None:
+    keeps_neighbours(item)
+
+
+def keeps_neighbours(item: bytes) -> None:
     first, middle, last = outcomes(beside(item))
     assert isinstance(first, facts.Fact)
     assert isinstance(last, facts.Fact)

@@ -105,8 +105,11 @@ def test_the_former_id_of_an_alias_call_is_a_devices_or_a_users() -> None:
     ]  # fmt: skip
 
 
-def test_what_only_alias_calls_say_is_no_external_id() -> None:
-    assert LEGACY.namespace("former_id") is None
+@pytest.mark.parametrize(
+    "kind", ["former_id", "cross_domain_id", "gclid", "Braze Device-ID", "ios.idfa", "apns_token"]
+)
+def test_what_names_no_person_is_no_external_id(kind: str) -> None:
+    assert LEGACY.namespace(kind) is None
 
 
 @pytest.mark.parametrize("given", [None, [], 5, [{"type": "email", "value": "a@b.co"}], [1, 2]])

@@ -5,7 +5,7 @@ import random
 from onefold import governance, sources, storage
 from onefold.kernel import clock
 from onefold.kernel.viewer import SYSTEM
-from tests.worker.harness import Bench, track
+from tests.worker.harness import Bench, group, identify, track
 
 
 def whole(bench: Bench) -> sources.LedgerHour:
@@ -57,6 +57,7 @@ class Week:
         self.requests: list[tuple[int, list[dict[str, object]]]] = []
         self.truth = {"processed": 0, "duplicate": 0, "refused": 0}
         self.by_hour: dict[int, int] = {}
+        self.used: dict[str, int] = {}
         self.start = bench.now_ms
 
     def request(self, hour: int) -> None:
@@ -80,9 +81,21 @@ class Week:
         self.requests.append((now, batch))
 
     def good(self, at: int) -> dict[str, object]:
-        number = len(self.sent)
-        user = f"u{self.dice.randint(1, 40)}"
-        return {**track(user, "Used"), "messageId": f"w{number}", "timestamp": clock.iso(at)}
+        number, one = len(self.sent), self.dice.randint(1, 40)
+        user, device = f"u{one}", f"d{one % 13}"
+        stamp = {"messageId": f"w{number}", "timestamp": clock.iso(at)}
+        match self.dice.randint(1, 10):
+            case 1:
+                plan = self.dice.choice(("free", "pro"))
+                return {**identify(user, plan=plan, email=f"{user}@x.test"), **stamp}
+            case 2:
+                return {**group(user, f"a{one % 7}", name="A"), **stamp}
+            case 3:
+                return {"type": "page", "anonymousId": device, **stamp}
+            case 4:
+                return {**track(user, "Used"), "anonymousId": device, **stamp}
+        self.used[user] = self.used.get(user, 0) + 1
+        return {**track(user, "Used Alone"), **stamp}
 
     def bad(self) -> dict[str, object]:
         number = self.dice.getrandbits(60)
@@ -100,15 +113,26 @@ class Week:
         self.bench.settle()
 
 
-def people(bench: Bench) -> list[tuple[object, ...]]:
-    query = "SELECT fragment_id, account_id, day, name_id, n FROM usage ORDER BY 1, 2, 3, 4"
-    return bench.conn.execute(query).fetchall()
+FOLDED = (
+    "account", "fact_chunk", "fragment", "identifier", "link", "login", "membership", "person",
+    "person_account", "person_alias", "person_journal", "usage",
+)  # fmt: skip
+
+
+def folded(bench: Bench) -> dict[str, list[str]]:
+    """All that facts make, row by row, states as their bytes."""
+    return {
+        table: sorted(row for (row,) in bench.conn.execute(f"SELECT t::text FROM {table} t"))
+        for table in FOLDED
+    }
 
 
 def test_a_weeks_sums_are_the_truth_and_playing_it_again_changes_nothing(
     conn: storage.Connection,
 ) -> None:
     bench = Bench(conn)
+    bench.audience("pro", {"trait": "plan", "is": "pro"})
+    bench.audience("busy", {"count": {"event": "Used Alone", "within": "7d"}, "at_least": 3})
     week = Week(bench, seed=7)
     for hour in range(7 * 24 - 1):
         for _ in range(week.dice.randint(0, 3)):
@@ -124,10 +148,15 @@ def test_a_weeks_sums_are_the_truth_and_playing_it_again_changes_nothing(
         key = now // clock.HOUR_MS * clock.HOUR_MS
         truth[key] = truth.get(key, 0) + n
     assert hours == truth
-    before = people(bench)
+    for user, used in week.used.items():
+        assert bench.counts("user_id", user).get("Used Alone") == used
+    bench.wait(clock.DAY_MS)  # nothing is due any more
+    before = folded(bench)
+    assert all(before[table] for table in FOLDED if table not in ("fact_chunk", "person_alias"))
     week.play()
     again = whole(bench)
     assert again.processed == found.processed
     assert again.duplicate == 2 * found.duplicate + found.processed
     assert again.refused == 2 * found.refused
-    assert people(bench) == before
+    bench.wait(1_000)
+    assert folded(bench) == before

@@ -10,7 +10,7 @@ A type becomes a namespace when it can only name a person. These never do:
 | `contact`                     | our own CRM's, believed from it alone                     |
 | `former_id`                   | what alias and merge calls say                            |
 | of a company                  | it would join everyone who works there                    |
-| of a device or a browser      | it would join everyone who uses it; `anonymous_id` is     |
+| of a device, browser, click   | it would join everyone who uses it; `anonymous_id` is     |
 |                               | the one device namespace, and knows about shared devices  |
 | another `collection`          | it does not name a person                                 |
 """
@@ -28,9 +28,11 @@ _NOT_PEOPLE = frozenset(
         "organization", "organization_id", "organisation_id", "workspace_id", "tenant_id",
         "domain", "ip", "ip_address", "session_id", "device", "device_id", "device_token",
         "push_token", "idfa", "idfv", "gaid", "aaid", "advertising_id", "ga_client_id",
-        "client_id", "cookie_id", "fbp", "fbc",
+        "client_id", "cookie_id", "cross_domain_id", "installation_id", "app_instance_id", "fbp",
+        "fbc", "gclid", "gbraid", "wbraid", "dclid", "fbclid", "msclkid", "ttclid", "twclid",
     )
 )  # fmt: skip
+_OF_DEVICES = ("_device_id", "_session_id", "_install_id", "_token", "_ip")
 
 
 def namespace(kind: Any) -> str | None:
@@ -39,7 +41,9 @@ def namespace(kind: Any) -> str | None:
         return None
     name = kind.strip().lower().replace("-", "_").replace(" ", "_")
     name = _OWN.get(name, name)
-    return None if name in _NOT_PEOPLE or not _NAME.fullmatch(name) else name
+    if name in _NOT_PEOPLE or name.endswith(_OF_DEVICES) or not _NAME.fullmatch(name):
+        return None
+    return name
 
 
 def plain(kind: str) -> str:

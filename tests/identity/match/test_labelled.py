@@ -1,14 +1,10 @@
 """Quality on labelled sets, which lie beside the repository or where ONEFOLD_DATASETS says."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from onefold.identity import match
+from tests import datasets
 
-FOLDER = Path(os.environ.get("ONEFOLD_DATASETS", Path(__file__).parents[4] / "shared/data"))
-IDENTITY = FOLDER / "identity"
 SETS = {
     "febrl3": (["febrl_dataset3.csv"], "rec_id", 0.998, 0.998),
     "febrl4": (["febrl_dataset4a.csv", "febrl_dataset4b.csv"], "rec_id", 0.998, 0.998),
@@ -19,7 +15,7 @@ SETS = {
 
 def loaded(files: list[str], label: str) -> tuple[match.columns.Table, list[str]]:
     """The rows of the files without the label's column, and the labels."""
-    tables = [match.files.read(IDENTITY / name)[0] for name in files]
+    tables = [match.files.read(datasets.path("identity", name))[0] for name in files]
     names = tables[0].names
     cells = [[cell for table in tables for cell in table.cells[c]] for c in range(len(names))]
     truth = [str(cell) for cell in cells[names.index(label)]]
@@ -33,8 +29,6 @@ def loaded(files: list[str], label: str) -> tuple[match.columns.Table, list[str]
 @pytest.mark.parametrize("name", SETS)
 def test_the_same_defaults_reach_the_aim_on_every_set(name: str) -> None:
     files, label, f1, b3 = SETS[name]
-    if not IDENTITY.is_dir():
-        pytest.skip(f"{IDENTITY} is missing: {name} was not measured")
     table, truth = loaded(files, label)
     matching = match.engine.match(table, match.columns.recognise(table))
     quality = match.measure.quality(matching.clusters.tolist(), truth)

@@ -37,6 +37,7 @@ def fixture(kind: str) -> dict[str, Any]:
     return {**found, "customer": "cus_1"} if best != "customer" else {**found, "id": "cus_1"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", stripe.NAMES)
 def test_each_event_type_is_a_fact_with_its_standard_name(kind: str) -> None:
     subject = {**fixture(kind), "metadata": {"account_id": "acme"}}
@@ -52,6 +53,7 @@ def test_each_event_type_is_a_fact_with_its_standard_name(kind: str) -> None:
     assert all(isinstance(one, facts.Fact) for one in rest)
 
 
+@pytest.mark.slow
 def test_every_resource_of_stripes_fixtures_is_read_or_refused_with_a_reason() -> None:
     tree = json.loads(datasets.path("specs", "stripe_fixtures3.json").read_text())
     told = 0
@@ -168,6 +170,7 @@ def test_an_event_type_that_has_no_name_here_gets_one_from_its_type() -> None:
     assert one["event"] == "Customer Tax Id Created"
 
 
+@pytest.mark.slow
 def test_deliveries_that_localstripe_really_sent_are_facts() -> None:
     sent = json.loads(datasets.path("captures", "stripe-webhook-from-localstripe.json").read_text())
     events = [r["json"] for r in sent if r["json"].get("object") == "event"]
