@@ -5,12 +5,14 @@ subject knows is folded by the product's own fold.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
 
 from onefold.audiences import Definition, Leaf, TicketState, leaves, parse, windows
+from onefold.audiences.references import Other, expand
 from onefold.kernel import facts
 from onefold.profiles import State, fold, merge
 from onefold.worker.catalog import fold_of
@@ -21,6 +23,8 @@ TRAITS = ("plan", "seats", "it's", "ends")
 PATHS = ("format", "file.size", "file.kind", "a b", "$x", "né.0")
 WINDOWS = ("1s", "90s", "2h", "121m", "1d", "25h", "7d", "31d", "32d", "9w")
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "America/Havana")
+OWNERS = ("ann@acme.co", "o'neil@x.io")
+ROWS = ("list", "by_sql")
 TAGS = ("exports", "billing", "o'neil")
 MOMENTS = (
     "now", "7d ago", "30d ahead", "1h ago", "2026-09-21", "2026-09-21T14:15:23.456Z",
@@ -198,12 +202,61 @@ def tickets(draw: st.DrawFn) -> dict[str, Any]:
             },
         )
     )
-    return {draw(st.sampled_from(("any", "none"))): {"tickets": fields}}
+    how = draw(st.sampled_from(("any", "none", "at_least", "at_most")))
+    if how in ("any", "none"):
+        return {how: {"tickets": fields}}
+    return {"tickets": fields, how: draw(st.integers(1, 2))}
+
+
+owned = st.one_of(
+    st.fixed_dictionaries({"is": st.sampled_from(OWNERS)}),
+    st.fixed_dictionaries({"is_not": st.sampled_from(OWNERS)}),
+    st.fixed_dictionaries({"in": st.lists(st.sampled_from(OWNERS), min_size=1, max_size=2)}),
+    st.fixed_dictionaries({"set": st.booleans()}),
+).map(lambda tests: {"owner": tests})
+members = st.sampled_from(ROWS).map(lambda key: {"member_of": key})
+trait = st.builds(lambda n, t: {"trait": n, **t}, st.sampled_from(TRAITS), comparisons)
+
+
+@st.composite
+def touches(draw: st.DrawFn) -> dict[str, Any]:
+    """What a campaign said."""
+    where = draw(
+        st.dictionaries(st.sampled_from(("source", "medium")), st.sampled_from("ab"), min_size=1)
+    )
+    return {draw(st.sampled_from(("first_touch", "last_touch"))): where}
+
+
+def plain(of: str) -> list[st.SearchStrategy[dict[str, Any]]]:
+    """Conditions on one entity."""
+    kinds = [trait, counts(), counts(), measures(), measures(), recency(), sequences(), tickets()]
+    return [*kinds, owned, members, *([touches()] if of == "person" else [])]
+
+
+@st.composite
+def relations(draw: st.DrawFn, of: str = "account") -> dict[str, Any]:
+    """For how many of an account's people, or a person's accounts."""
+    other = "person" if of == "account" else "account"
+    inner = st.one_of(plain(other))
+    where = draw(
+        st.one_of(
+            inner,
+            st.lists(inner, min_size=1, max_size=2).map(lambda nodes: {"all": nodes}),
+            inner.map(lambda node: {"not": node}),
+        )
+    )
+    how = draw(st.sampled_from(("any", "all", "none", "count", "share")))
+    tests: dict[str, Any] = {}
+    if how == "count":
+        tests = {draw(st.sampled_from(("at_least", "is"))): draw(st.integers(1, 3))}
+    elif how == "share":
+        op = draw(st.sampled_from(("at_least", "less_than", "is", "greater_than")))
+        tests = {op: draw(st.sampled_from((0, 0.25, 0.5, 1)))}
+    return {"people" if other == "person" else "accounts": {how: where}, **tests}
 
 
 def _conditions(of: str) -> st.SearchStrategy[dict[str, Any]]:
-    trait = st.builds(lambda n, t: {"trait": n, **t}, st.sampled_from(TRAITS), comparisons)
-    kinds = [trait, counts(), counts(), measures(), measures(), recency(), sequences(), tickets()]
+    kinds = [*plain(of), relations(of)]
     if of == "person":
         kinds.append(trait.map(lambda t: {"account": t}))
     return st.recursive(
@@ -227,7 +280,14 @@ def sources(draw: st.DrawFn) -> dict[str, Any]:
     return {"of": of, "where": draw(conditions[of])}
 
 
-definitions = sources().map(parse)
+def understood(source: dict[str, Any]) -> Definition:
+    """The definition, with what it refers to known: audiences whose members are rows."""
+    parsed = parse(source)
+    rows = {key: Other("person", None) for key in ROWS}
+    return expand(parsed, rows)
+
+
+definitions = sources().map(understood)
 
 
 class Happened(msgspec.Struct, frozen=True):
@@ -285,20 +345,30 @@ moments = st.builds(
 )
 
 
-class Known(msgspec.Struct):
-    """A subject in memory: the fold of its events, its traits, its tickets."""
+class Known(msgspec.Struct, dict=True):
+    """A subject in memory: the fold of its events, its traits, its tickets, its people."""
 
-    events: list[Happened]
-    traits: dict[str, Any]
-    accounts: dict[str, list[Any]]
-    open_tickets: list[TicketState]
+    events: list[Happened] = []
+    traits: dict[str, Any] = {}
+    accounts: dict[str, list[Any]] = {}
+    open_tickets: list[TicketState] = []
     folded: dict[str, dict[int, Any]] = {}
+    owned_by: list[str] = []
+    campaigns: list[dict[str, str]] = []
+    rows: list[str] = []
+    others: list["Known"] = []
+
+    @cached_property
+    def kin(self) -> list["Known"]:
+        """An account's people, or a person's accounts."""
+        told = [Known([], {name: v}) for name, found in self.accounts.items() for v in found]
+        return [*self.others, *told]
 
     def trait(self, name: str) -> Any:
         return self.traits.get(name)
 
     def account_traits(self, name: str) -> Sequence[Any]:
-        return self.accounts.get(name, [])
+        return [k.traits[name] for k in self.kin if name in k.traits]
 
     def buckets(self, leaf_key: str) -> Mapping[int, Any]:
         return self.folded[leaf_key]
@@ -306,23 +376,49 @@ class Known(msgspec.Struct):
     def tickets(self) -> Sequence[TicketState]:
         return self.open_tickets
 
+    def owners(self) -> Sequence[str]:
+        return self.owned_by
 
-subjects = st.builds(
-    Known,
-    histories,
-    st.dictionaries(st.sampled_from(TRAITS), found, max_size=3),
-    st.dictionaries(st.sampled_from(TRAITS), st.lists(found, max_size=3), max_size=2),
-    st.lists(
-        st.builds(
-            TicketState,
-            st.sampled_from(("open", "paused", "resolved")),
-            st.lists(st.sampled_from(TAGS), max_size=2).map(tuple),
-            st.sampled_from(("low", "high", "urgent")),
-            st.sampled_from(("product_issue", "billing_issue", "general_inquiry")),
+    def touches(self) -> Sequence[Mapping[str, str]]:
+        return self.campaigns
+
+    def is_member(self, key: str) -> bool:
+        return key in self.rows
+
+    def related(self, _: Any, ask: Any, now_ms: int) -> tuple[int, int, int | None]:
+        answers = [ask(k, now_ms) for k in self.kin]
+        turns = [turn for _, turn in answers if turn is not None]
+        return sum(holds for holds, _ in answers), len(answers), min(turns, default=None)
+
+
+def _knowns(others: st.SearchStrategy[list[Known]]) -> st.SearchStrategy[Known]:
+    return st.builds(
+        Known,
+        events=histories,
+        traits=st.dictionaries(st.sampled_from(TRAITS), found, max_size=3),
+        accounts=st.dictionaries(st.sampled_from(TRAITS), st.lists(found, max_size=3), max_size=2),
+        open_tickets=st.lists(
+            st.builds(
+                TicketState,
+                st.sampled_from(("open", "paused", "resolved")),
+                st.lists(st.sampled_from(TAGS), max_size=2).map(tuple),
+                st.sampled_from(("low", "high", "urgent")),
+                st.sampled_from(("product_issue", "billing_issue", "general_inquiry")),
+            ),
+            max_size=3,
         ),
-        max_size=3,
-    ),
-)
+        folded=st.just({}),
+        owned_by=st.lists(st.sampled_from(OWNERS), max_size=2, unique=True),
+        campaigns=st.lists(
+            st.dictionaries(st.sampled_from(("source", "medium")), st.sampled_from("ab")),
+            max_size=2,
+        ),
+        rows=st.lists(st.sampled_from(ROWS), unique=True),
+        others=others,
+    )
+
+
+subjects = _knowns(st.lists(_knowns(st.just([])), max_size=2))
 
 
 def state_of(leaf: Leaf, happened: Sequence[Happened], account: str | None = None) -> State:
@@ -350,6 +446,7 @@ def joined(leaf: Leaf, parts: Sequence[Sequence[Happened]]) -> dict[int, Any]:
 
 
 def folded(definition: Definition, known: Known) -> Known:
-    """The subject with every leaf of the definition folded."""
-    known.folded = {leaf.key: fold_events(leaf, known.events) for leaf in leaves(definition)}
+    """The subject, and its people or accounts, with every leaf of the definition folded."""
+    for one in (known, *known.kin):
+        one.folded = {leaf.key: fold_events(leaf, one.events) for leaf in leaves(definition)}
     return known

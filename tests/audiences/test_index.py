@@ -36,10 +36,12 @@ def test_each_change_names_the_definitions_it_can_touch() -> None:
             (3, _parsed("person", {"any": [{"account": {"trait": "plan", "set": True}}]})),
             (4, _parsed("person", {"all": [{"none": {"tickets": {}}}]})),
             (5, _parsed("person", {"count": {"within": "1d"}, "at_least": 1})),
+            (6, _parsed("person", {"accounts": {"any": {"trait": "plan", "is": "pro"}}})),
+            (7, _parsed("account", {"people": {"all": {"tickets": {}, "at_least": 2}}})),
         ]
     )
-    assert index.touched_by_trait == {"plan": {1, 2}}
-    assert index.touched_by_account_trait == {"plan": {3}}
-    assert index.touched_by_crm == {4}
-    assert index.by_kind == {"person": {1, 3, 4, 5}, "account": {2}}
+    assert index.touched_by_trait == {("person", "plan"): {1}, ("account", "plan"): {2, 3, 6}}
+    assert index.touched_by_crm == {"person": {4, 7}, "account": set()}
+    assert index.related == {"person": {7}, "account": {6}}
+    assert index.by_kind == {"person": {1, 3, 4, 5, 6}, "account": {2, 7}}
     assert [leaf.event for leaf in index.leaves_for("whatever")] == [None]

@@ -8,15 +8,15 @@ import pytest
 from onefold.audiences import parse, values, windows
 from onefold.audiences.dump import TICKET_FIELDS
 from onefold.audiences.frames import UNITS
-from onefold.audiences.parse import CATEGORIES, HEADS, PRIORITIES, TOP
+from onefold.audiences.parse import CATEGORIES, HEADS, PRIORITIES, RELATED, TOP
 from onefold.audiences.parse_events import FRAME_FIELDS, SEQUENCE_FIELDS
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/audiences.md").read_text()
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 WORDS = {
     *TOP, *HEADS, *values.OPS, *TICKET_FIELDS, *PRIORITIES, *CATEGORIES, *windows.UNITS,
-    *UNITS, *FRAME_FIELDS, *SEQUENCE_FIELDS, "event", "for", "tickets", "open", "paused", "person",
-    "account",
+    *UNITS, *FRAME_FIELDS, *SEQUENCE_FIELDS, "event", "for", *RELATED,
+    "tickets", "open", "paused", "person", "account",
 }  # fmt: skip
 
 

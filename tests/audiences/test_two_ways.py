@@ -16,15 +16,21 @@ from onefold.worker.catalog import fold_of
 from tests.audiences import invent
 from tests.audiences.invent import NOW, Happened, Known
 
-TABLES = """
-CREATE TABLE entities (entity_id BIGINT);
-CREATE TABLE facts (entity_id BIGINT, name VARCHAR, at_ms BIGINT, properties JSON, own BOOLEAN);
-CREATE TABLE traits (entity_id BIGINT, name VARCHAR, value JSON);
-CREATE TABLE account_traits (entity_id BIGINT, name VARCHAR, value JSON);
-CREATE TABLE tickets
+OF_EACH = """
+CREATE TABLE {of}_entities (entity_id BIGINT);
+CREATE TABLE {of}_facts
+  (entity_id BIGINT, name VARCHAR, at_ms BIGINT, properties JSON, own BOOLEAN);
+CREATE TABLE {of}_traits (entity_id BIGINT, name VARCHAR, value JSON);
+CREATE TABLE {of}_tickets
   (entity_id BIGINT, status VARCHAR, tags VARCHAR[], priority VARCHAR, category VARCHAR);
+CREATE TABLE {of}_owners (entity_id BIGINT, email VARCHAR);
 """
-TABLE_NAMES = ("entities", "facts", "traits", "account_traits", "tickets")
+TABLES = f"""
+{OF_EACH.format(of="person")} {OF_EACH.format(of="account")}
+CREATE TABLE person_touches (entity_id BIGINT, first JSON, last JSON);
+CREATE TABLE person_accounts (person_id BIGINT, account_id BIGINT);
+CREATE TABLE members (key VARCHAR, kind VARCHAR, entity_id BIGINT);
+"""
 # Fixtures live through all examples; every example empties the tables itself.
 thorough = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -42,22 +48,40 @@ def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _fill(duck: duckdb.DuckDBPyConnection, people: list[Known]) -> None:
-    rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in TABLE_NAMES}
-    for i, known in enumerate(people):
-        rows["entities"].append((i,))
-        rows["facts"] += [
+def _rows(of: str, i: int, known: Known) -> dict[str, list[tuple[Any, ...]]]:
+    out: dict[str, list[tuple[Any, ...]]] = {
+        f"{of}_entities": [(i,)],
+        f"{of}_facts": [
             (i, e.name, e.at_ms, _json(e.properties), e.category not in OURS) for e in known.events
-        ]
-        rows["traits"] += [(i, name, _json(value)) for name, value in known.traits.items()]
-        rows["account_traits"] += [
-            (i, name, _json(value)) for name, found in known.accounts.items() for value in found
-        ]
-        rows["tickets"] += [
+        ],
+        f"{of}_traits": [(i, name, _json(value)) for name, value in known.traits.items()],
+        f"{of}_tickets": [
             (i, t.status, list(t.tags), t.priority, t.category) for t in known.open_tickets
-        ]
-    for table, found in rows.items():
+        ],
+        f"{of}_owners": [(i, email) for email in known.owned_by],
+        "members": [(key, of, i) for key in known.rows],
+    }
+    if of == "person" and known.campaigns:
+        first, last = known.campaigns[0], known.campaigns[-1]
+        out["person_touches"] = [(i, _json(first), _json(last))]
+    return out
+
+
+def _fill(duck: duckdb.DuckDBPyConnection, people: list[Known], of: str = "person") -> None:
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    other = "account" if of == "person" else "person"
+    for i, known in enumerate(people):
+        parts = [_rows(of, i, known)]
+        for j, kin in enumerate(known.kin):
+            parts.append(_rows(other, 1000 * (i + 1) + j, kin))
+            pair = (i, 1000 * (i + 1) + j)
+            parts.append({"person_accounts": [pair if of == "person" else pair[::-1]]})
+        for part in parts:
+            for table, found in part.items():
+                rows.setdefault(table, []).extend(found)
+    for (table,) in duck.execute("SELECT table_name FROM duckdb_tables()").fetchall():
         duck.execute(f"DELETE FROM {table}")
+    for table, found in rows.items():
         if found:
             marks = ", ".join(f"({', '.join('?' * len(row))})" for row in found)
             duck.execute(f"INSERT INTO {table} VALUES {marks}", [v for row in found for v in row])
@@ -81,7 +105,7 @@ def _live(definition: Definition, people: list[Known], now_ms: int) -> list[int]
 def test_live_and_sql_name_the_same_members(
     duck: duckdb.DuckDBPyConnection, definition: Definition, people: list[Known], nows: list[int]
 ) -> None:
-    _fill(duck, people)
+    _fill(duck, people, definition.of)
     for now_ms in nows:
         assert _live(definition, people, now_ms) == _by_sql(duck, definition, now_ms)
 
@@ -101,8 +125,8 @@ def test_every_comparison_means_the_same_in_both(
         assert _live(definition, people, NOW) == _by_sql(duck, definition, NOW)
 
 
-@pytest.mark.parametrize("kind", ["counts", "measures", "recency", "sequences"])
-@settings(thorough, max_examples=300)
+@pytest.mark.parametrize("kind", ["counts", "measures", "recency", "sequences", "relations"])
+@settings(thorough, max_examples=80)
 @given(
     data=st.data(),
     people=st.lists(invent.subjects, min_size=1, max_size=4),
@@ -115,10 +139,11 @@ def test_every_kind_of_condition_on_events_means_the_same_in_both(
     people: list[Known],
     now_ms: int,
 ) -> None:
-    where = data.draw(getattr(invent, kind)())
     for of in ("person", "account"):
-        definition = parse({"of": of, "where": where})
-        _fill(duck, people)
+        strategy = getattr(invent, kind)
+        where = data.draw(strategy(of) if kind == "relations" else strategy())
+        definition = invent.understood({"of": of, "where": where})
+        _fill(duck, people, of)
         assert _live(definition, people, now_ms) == _by_sql(duck, definition, now_ms)
 
 

@@ -6,13 +6,14 @@ state, `compile_sql` for everyone from history. `store` keeps definitions, leave
 
 # isort: off
 from onefold.audiences.dump import dump
-from onefold.audiences.evaluate import compile_live
+from onefold.audiences.evaluate import compile_live, compile_node
 from onefold.audiences.explain import answer as evaluate
 from onefold.audiences.explain import explain
 from onefold.audiences.folding import Folding
 from onefold.audiences.index import Index
 from onefold.audiences.model import Answer, Audience, Catalog, Change, Definition, Entry, Leaf
 from onefold.audiences.model import LeafRow, Membership, Reason, Subject, TicketState, leaves
+from onefold.audiences.model import related
 from onefold.audiences.parse import parse
 from onefold.audiences.sql import compile_sql
 from onefold.audiences.store import apply, clear, create, current, delete, get, history, leave_all
@@ -23,7 +24,7 @@ from onefold.audiences.words import describe
 __all__ = [
     "Answer", "Audience", "Catalog", "Change", "Definition", "Entry", "Folding", "Index", "Leaf",
     "LeafRow", "Membership", "Reason", "Subject", "TicketState", "apply", "clear", "compile_live",
-    "compile_sql", "create", "current", "delete", "describe", "dump", "evaluate", "explain", "get",
-    "history", "leave_all", "leaves", "leaves_filled", "leaves_live", "list_all", "load", "members",
-    "memberships_of", "parse", "revision", "set_live", "update",
+    "compile_node", "compile_sql", "create", "current", "delete", "describe", "dump", "evaluate",
+    "explain", "get", "history", "leave_all", "leaves", "leaves_filled", "leaves_live", "list_all",
+    "load", "members", "memberships_of", "parse", "related", "revision", "set_live", "update",
 ]  # fmt: skip

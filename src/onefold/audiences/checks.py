@@ -1,10 +1,10 @@
-"""What conditions on rows beside the entity mean: its accounts' traits and its tickets. Pure."""
+"""What conditions on what is beside the entity mean: accounts, tickets, owners, touches. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from onefold.audiences import values
-from onefold.audiences.model import AccountTrait, Tickets, TicketState
+from onefold.audiences import model, values, windows
+from onefold.audiences.model import AccountTrait, Owner, Related, Tickets, TicketState, Touch
 
 
 def account_check(node: AccountTrait) -> Callable[[Iterable[Any]], bool]:
@@ -30,3 +30,33 @@ def ticket_check(node: Tickets) -> Callable[[TicketState], bool]:
         )
 
     return matches
+
+
+def owner_check(node: Owner) -> Callable[[Sequence[str]], bool]:
+    """From the owners' e-mails to whether the condition holds; nobody passes like a missing one."""
+    check = values.compile_tests(node.tests)
+    return lambda found: any(map(check, found)) if found else check(None)
+
+
+def touch_check(node: Touch) -> Callable[[Mapping[str, str]], bool]:
+    """From what a campaign said to whether the condition holds."""
+    return model.matcher(node.where)
+
+
+def related_check(node: Related) -> Callable[[int, int], bool]:
+    """From for how many of how many a condition holds to whether that is enough.
+
+    `all` of nobody holds; a share of nobody passes nothing.
+    """
+    match node.how:
+        case "any":
+            return lambda n, _: n > 0
+        case "none":
+            return lambda n, _: n == 0
+        case "all":
+            return lambda n, total: n == total
+        case "count":
+            low, high = windows.limits_of(node.tests)
+            return lambda n, _: low <= n and (high is None or n <= high)
+    check = values.compile_tests(node.tests)
+    return lambda n, total: total > 0 and check(n / total)

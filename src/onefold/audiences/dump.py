@@ -15,11 +15,15 @@ from onefold.audiences.model import (
     Group,
     Leaf,
     Measure,
+    Member,
     Node,
     Not,
+    Owner,
+    Related,
     Since,
     Step,
     Tickets,
+    Touch,
     Trait,
 )
 from onefold.audiences.model import Any as AnyOf
@@ -40,6 +44,8 @@ def dump_node(node: Node) -> dict[str, Any]:
 
 def _tickets(node: Tickets) -> dict[str, Any]:
     fields = {f: getattr(node, f) for f in TICKET_FIELDS if getattr(node, f) is not None}
+    if node.tests:
+        return {"tickets": fields, **_tests(node.tests)}
     return {"any" if node.exists else "none": {"tickets": fields}}
 
 
@@ -125,4 +131,11 @@ _DUMPS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Since: _since,
     Chain: lambda node: {"sequence": _sequence(node)},
     Tickets: _tickets,
+    Owner: lambda node: {"owner": _tests(node.tests)},
+    Touch: lambda node: {"first_touch" if node.first else "last_touch": _where(node.where)},
+    Member: lambda node: {"member_of": node.key},
+    Related: lambda node: {
+        "people" if node.of == "person" else "accounts": {node.how: dump_node(node.where)},
+        **_tests(node.tests),
+    },
 }

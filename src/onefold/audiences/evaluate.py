@@ -17,10 +17,14 @@ from onefold.audiences.model import (
     Count,
     Definition,
     Measure,
+    Member,
     Node,
     Not,
+    Owner,
+    Related,
     Since,
     Tickets,
+    Touch,
     Trait,
     children,
 )
@@ -69,23 +73,18 @@ def _quantifier(nodes: tuple[Node, ...], *, settles: bool) -> Live:
     return run
 
 
+_COSTS: dict[type, int] = {
+    Trait: 1, AccountTrait: 2, Touch: 2, Tickets: 3, Since: 4, Owner: 6, Measure: 6, Chain: 6,
+    Related: 50,
+}  # fmt: skip
+
+
 def _cost(node: Node) -> int:
     """What asking costs, roughly; only the order matters."""
-    match node:
-        case Trait():
-            return 1
-        case AccountTrait():
-            return 2
-        case Tickets():
-            return 3
-        case Count():
-            return 4 if node.leaf.window_ms is None else 5
-        case Since():
-            return 4
-        case Measure() | Chain():
-            return 6
-        case _:
-            return 6 + max(map(_cost, children(node)))
+    if isinstance(node, Count):
+        return 4 if node.leaf.window_ms is None else 5
+    own = _COSTS.get(type(node))
+    return 6 + max(map(_cost, children(node)), default=0) if own is None else own
 
 
 def _not(part: Live) -> Live:
@@ -124,6 +123,14 @@ def _quantified_trait(name: str, ask: values.Timed) -> Live:
 
 def _tickets(node: Tickets) -> Live:
     matches, exists = checks.ticket_check(node), node.exists
+    if node.tests:
+        low, high = windows.limits_of(node.tests)
+
+        def several(subject: Any, _: int) -> Result:
+            n = sum(map(matches, subject.tickets()))
+            return _YES if low <= n and (high is None or n <= high) else _NO
+
+        return several
 
     def run(subject: Any, _: int) -> Result:
         return _YES if any(map(matches, subject.tickets())) is exists else _NO
@@ -179,6 +186,38 @@ def _framed_count(node: Count, low: int, high: int | None) -> Live:
     )
 
 
+def _owner(node: Owner) -> Live:
+    check = checks.owner_check(node)
+    return lambda subject, _: _YES if check(subject.owners()) else _NO
+
+
+def _touch(node: Touch) -> Live:
+    check, which = checks.touch_check(node), 0 if node.first else -1
+
+    def run(subject: Any, _: int) -> Result:
+        found = subject.touches()
+        return _YES if found and check(found[which]) else _NO
+
+    return run
+
+
+def _member(node: Member) -> Live:
+    if node.where is not None:
+        return compile_node(node.where)
+    key = node.key
+    return lambda subject, _: _YES if subject.is_member(key) else _NO
+
+
+def _related(node: Related) -> Live:
+    ask, judge = compile_node(node.where), checks.related_check(node)
+
+    def run(subject: Any, now_ms: int) -> Result:
+        n, total, next_ms = subject.related(node, ask, now_ms)
+        return judge(n, total), next_ms
+
+    return run
+
+
 _COMPILERS: dict[type, Callable[[Any], Live]] = {
     All: lambda node: _quantifier(node.of, settles=False),
     AnyOf: lambda node: _quantifier(node.of, settles=True),
@@ -190,4 +229,8 @@ _COMPILERS: dict[type, Callable[[Any], Live]] = {
     Since: sequences.compile_since,
     Chain: sequences.compile_chain,
     Tickets: _tickets,
+    Owner: _owner,
+    Touch: _touch,
+    Member: _member,
+    Related: _related,
 }

@@ -16,13 +16,17 @@ from onefold.audiences.model import (
     Count,
     Definition,
     Measure,
+    Member,
     Node,
     Not,
+    Owner,
     Reason,
+    Related,
     Since,
     Step,
     Subject,
     Tickets,
+    Touch,
     Trait,
 )
 from onefold.audiences.model import Any as AnyOf
@@ -57,6 +61,10 @@ def _judge(node: Node, subject: Subject, now_ms: int) -> Judged:
     if isinstance(node, Not):
         holds, found = _judge(node.node, subject, now_ms)
         return not holds, found
+    if isinstance(node, Member) and node.where is not None:
+        holds, found = _judge(node.where, subject, now_ms)
+        verb = "in" if holds else "not in"
+        return holds, [{**r, "text": f"{verb} {node.key}: {r['text']}"} for r in found]
     holds, next_ms = once(node, evaluate.compile_node, node)(subject, now_ms)
     reason: Reason = {
         **_TELLS[type(node)](node, subject, now_ms),
@@ -155,6 +163,30 @@ def _tickets(node: Tickets, subject: Subject, _: int) -> Reason:
     return {"text": text}
 
 
+def _owner(_node: Owner, subject: Subject, _: int) -> Reason:
+    found = sorted(subject.owners())
+    return {"text": f"owner is {', '.join(found[:3])}" if found else "nobody is the owner"}
+
+
+def _touch(node: Touch, subject: Subject, _: int) -> Reason:
+    which = "first" if node.first else "last"
+    found = subject.touches()
+    if not found:
+        return {"text": "no campaign brought them"}
+    return {"text": f"{which} campaign is {words.short(found[0 if node.first else -1])}"}
+
+
+def _member(node: Member, subject: Subject, _: int) -> Reason:
+    where = "in" if subject.is_member(node.key) else "not in"
+    return {"text": f"{where} the audience {node.key}"}
+
+
+def _related(node: Related, subject: Subject, now_ms: int) -> Reason:
+    n, total, _ = subject.related(node, once(node.where, evaluate.compile_node, node.where), now_ms)
+    who = "people" if node.of == "person" else "accounts"
+    return {"text": f"{n} of {total} {who}: {words.describe(node.where)}", "value": n}
+
+
 _TELLS: dict[type, Callable[[Any, Subject, int], Reason]] = {
     Trait: _trait,
     AccountTrait: _account_trait,
@@ -163,6 +195,10 @@ _TELLS: dict[type, Callable[[Any, Subject, int], Reason]] = {
     Since: _since,
     Chain: _chain,
     Tickets: _tickets,
+    Owner: _owner,
+    Touch: _touch,
+    Member: _member,
+    Related: _related,
 }
 
 _made: dict[tuple[int, Any], tuple[Node, Any]] = {}

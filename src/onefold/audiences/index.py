@@ -11,10 +11,14 @@ from onefold.audiences.model import (
     Kind,
     Leaf,
     Measure,
+    Member,
+    Owner,
+    Related,
     Since,
     Tickets,
+    Touch,
     Trait,
-    walk,
+    walk_of,
 )
 
 K = TypeVar("K")
@@ -23,40 +27,52 @@ K = TypeVar("K")
 class Index:
     """Look-ups over (audience id, definition) pairs. Sets hold audience ids.
 
-    leaves                    key → leaf, each distinct leaf once
-    touched_by_leaf           leaf key → definitions that count it
-    touched_by_trait          name → definitions that read it of the entity itself
-    touched_by_account_trait  name → definitions of people that read it of their accounts
-    touched_by_crm            definitions that read tickets
-    by_kind                   "person" and "account" → definitions of them
+    leaves             key → leaf, each distinct leaf once
+    touched_by_leaf    leaf key → definitions that count it
+    touched_by_trait   (whose, name) → definitions that read it
+    touched_by_crm     whose → definitions that read their tickets or owners
+    touched_by_touch   definitions that read campaigns
+    touched_by_member  audience key → definitions that read its rows
+    related            "person" → account definitions that ask about people, "account" → the mirror
+    by_kind            "person" and "account" → definitions of them
     """
 
     def __init__(self, definitions: Sequence[tuple[int, Definition]]) -> None:
         leaves: dict[str, Leaf] = {}
         by_leaf: dict[str, set[int]] = {}
-        by_trait: dict[str, set[int]] = {}
-        by_account_trait: dict[str, set[int]] = {}
-        crm: set[int] = set()
+        by_trait: dict[tuple[Kind, str], set[int]] = {}
+        by_member: dict[str, set[int]] = {}
+        crm: dict[Kind, set[int]] = {"person": set(), "account": set()}
+        related: dict[Kind, set[int]] = {"person": set(), "account": set()}
+        touch: set[int] = set()
         kinds: dict[Kind, set[int]] = {"person": set(), "account": set()}
         for audience_id, definition in definitions:
             kinds[definition.of].add(audience_id)
-            for node in walk(definition.where):
+            for node, of in walk_of(definition.where, definition.of):
                 match node:
                     case Count() | Measure() | Since() | Chain():
                         leaf = node.leaf
                         leaves.setdefault(leaf.key, leaf)
                         by_leaf.setdefault(leaf.key, set()).add(audience_id)
                     case Trait(name=name):
-                        by_trait.setdefault(name, set()).add(audience_id)
+                        by_trait.setdefault((of, name), set()).add(audience_id)
                     case AccountTrait(name=name):
-                        by_account_trait.setdefault(name, set()).add(audience_id)
-                    case Tickets():
-                        crm.add(audience_id)
+                        by_trait.setdefault(("account", name), set()).add(audience_id)
+                    case Tickets() | Owner():
+                        crm[of].add(audience_id)
+                    case Touch():
+                        touch.add(audience_id)
+                    case Related(of=whose):
+                        related[whose].add(audience_id)
+                    case Member(key=key, by_row=True):
+                        by_member.setdefault(key, set()).add(audience_id)
         self.leaves = leaves
         self.touched_by_leaf = _frozen(by_leaf)
         self.touched_by_trait = _frozen(by_trait)
-        self.touched_by_account_trait = _frozen(by_account_trait)
-        self.touched_by_crm = frozenset(crm)
+        self.touched_by_crm = _frozen(crm)
+        self.touched_by_touch = frozenset(touch)
+        self.touched_by_member = _frozen(by_member)
+        self.related = _frozen(related)
         self.by_kind = _frozen(kinds)
         self._any_event = tuple(leaf for leaf in leaves.values() if None in leaf.events)
         self._by_event: dict[str, tuple[Leaf, ...]] = {}

@@ -7,7 +7,11 @@
     Measure                    what a property of a leaf's events comes to, or on how many days
     Since                      how long ago the last or the first event of a leaf was
     Chain                      one event and then another, or not another
-    Tickets                    whether unresolved tickets of the CRM match
+    Tickets                    whether, or how many, unresolved tickets of the CRM match
+    Owner                      who in the company looks after the person or account
+    Touch                      what campaign first or last brought the person
+    Member                     whether another audience's condition holds
+    Related                    for how many of an account's people, or a person's accounts
 
 A `Leaf` is the part of a condition that the fold keeps: which events, in which window, without the
 threshold, so that definitions share it. `parse` makes trees, `compile_live` and `compile_sql`
@@ -81,7 +85,7 @@ class Leaf(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def match(self) -> Callable[[Mapping[str, Value]], bool]:
         """Does an event of the right name count, by its properties? Compiled once."""
-        return _matcher(self.where)
+        return matcher(self.where)
 
     @cached_property
     def frame(self) -> Frame:
@@ -94,7 +98,7 @@ class Leaf(msgspec.Struct, frozen=True, dict=True):
     def make(self) -> cells.Make:
         """What a fact that counts puts into its bucket."""
         if self.then is not None:
-            then, match = self.then, _matcher(self.then.where)
+            then, match = self.then, matcher(self.then.where)
             return cells.pair_maker(
                 lambda fact: fact.name == self.event and self.match(fact.properties),
                 lambda fact: fact.name == then.event and match(fact.properties),
@@ -180,7 +184,8 @@ class Chain(msgspec.Struct, frozen=True, tag="sequence"):
 class Tickets(msgspec.Struct, frozen=True, tag="tickets"):
     """Some (`exists`) or no unresolved ticket matches; None matches anything.
 
-    `status` is `open` (unresolved, paused ones included) or `paused`.
+    `status` is `open` (unresolved, paused ones included) or `paused`. With `tests`: how many match
+    passes every test.
     """
 
     exists: bool
@@ -188,9 +193,48 @@ class Tickets(msgspec.Struct, frozen=True, tag="tickets"):
     tag: str | None = None
     priority: str | None = None
     category: str | None = None
+    tests: tuple[values.Test, ...] = ()
 
 
-Node = All | Any | Not | Trait | AccountTrait | Count | Measure | Since | Chain | Tickets
+class Owner(msgspec.Struct, frozen=True, tag="owner"):
+    """The e-mail of the account's owner, or of one of the person's contacts' owners, passes."""
+
+    tests: tuple[values.Test, ...]
+
+
+class Touch(msgspec.Struct, frozen=True, tag="touch"):
+    """What the first or last campaign said passes all of `where`; without one nothing does."""
+
+    first: bool
+    where: tuple[Filter, ...]
+
+
+class Member(msgspec.Struct, frozen=True, tag="member"):
+    """The entity is in another audience: `where` is that one's condition, None before it is known.
+
+    `by_row`: one whose members are kept as rows (a list, or SQL) and have no condition.
+    """
+
+    key: str
+    where: "Node | None" = None
+    by_row: bool = False
+
+
+class Related(msgspec.Struct, frozen=True, tag="related"):
+    """The condition holds for any, all or none of the account's people (or person's accounts), for
+    a count of them, or for a share, which passes every test. `of` is whose condition it is.
+    """
+
+    of: Kind
+    how: Literal["any", "all", "none", "count", "share"]
+    where: "Node"
+    tests: tuple[values.Test, ...] = ()
+
+
+Node = (
+    All | Any | Not | Trait | AccountTrait | Count | Measure | Since | Chain | Tickets | Owner
+    | Touch | Member | Related
+)  # fmt: skip
 
 Counting = Count | Measure | Since | Chain
 
@@ -230,6 +274,22 @@ class Subject(Protocol):
         """The entity's unresolved tickets; resolved ones may be among them and are passed over."""
         ...
 
+    def owners(self) -> Sequence[str]:
+        """E-mails of who looks after the entity."""
+        ...
+
+    def touches(self) -> Sequence[Mapping[str, str]]:
+        """What the first and the last campaign said; one that is both once; none for accounts."""
+        ...
+
+    def is_member(self, key: str) -> bool:
+        """Is the entity in an audience whose members are kept as rows?"""
+        ...
+
+    def related(self, node: Related, ask: Value, now_ms: int) -> tuple[int, int, int | None]:
+        """For how many of how many people (or accounts) `ask` holds, and until when at least."""
+        ...
+
 
 # One sentence of "why": {"text": what is so, "condition": what was asked, "holds": bool}.
 Reason = dict[str, Value]
@@ -249,6 +309,11 @@ def leaves(definition: Definition) -> tuple[Leaf, ...]:
     return tuple(found.values())
 
 
+def related(definition: Definition) -> list[Related]:
+    """The definition's conditions on people of an account, or accounts of a person."""
+    return [n for n in walk(definition.where) if isinstance(n, Related)]
+
+
 def walk(node: Node) -> list[Node]:
     """The node and everything under it, top down."""
     out: list[Node] = [node]
@@ -261,7 +326,20 @@ def children(node: Node) -> tuple[Node, ...]:
     """The conditions directly under a condition."""
     if isinstance(node, All | Any):
         return node.of
-    return (node.node,) if isinstance(node, Not) else ()
+    if isinstance(node, Not):
+        return (node.node,)
+    if isinstance(node, Related | Member) and node.where is not None:
+        return (node.where,)
+    return ()
+
+
+def walk_of(node: Node, of: Kind) -> list[tuple[Node, Kind]]:
+    """The node and everything under it, each with whose condition it is."""
+    out = [(node, of)]
+    inner = node.of if isinstance(node, Related) else of
+    for child in children(node):
+        out.extend(walk_of(child, inner))
+    return out
 
 
 def leaf_of(
@@ -308,7 +386,8 @@ def reader(path: str) -> Callable[[Mapping[str, Value]], Value]:
     return lambda properties: _at(properties, steps)
 
 
-def _matcher(where: tuple[Filter, ...]) -> Callable[[Mapping[str, Value]], bool]:
+def matcher(where: tuple[Filter, ...]) -> Callable[[Mapping[str, Value]], bool]:
+    """Do these properties pass every condition?"""
     checks = tuple(map(_check, where))
     if len(checks) == 1:
         return checks[0]

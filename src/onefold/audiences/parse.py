@@ -5,7 +5,7 @@ The language is told, operator by operator, in docs/reference/audiences.md.
 """
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -17,9 +17,13 @@ from onefold.audiences.model import (
     All,
     Definition,
     Kind,
+    Member,
     Node,
     Not,
+    Owner,
+    Related,
     Tickets,
+    Touch,
     Trait,
 )
 from onefold.audiences.model import Any as AnyOf
@@ -28,7 +32,10 @@ from onefold.audiences.parse_values import cut, near
 from onefold.kernel import definitions, errors, limits
 
 TOP = ("audience", "name", "of", "where")
-HEADS = ("all", "any", "not", "none", "trait", "account", *EVENT_HEADS)
+OTHER_HEADS = ("tickets", "owner", "first_touch", "last_touch", "member_of", "people", "accounts")
+HEADS = ("all", "any", "not", "none", "trait", "account", *OTHER_HEADS, *EVENT_HEADS)
+How = Literal["any", "all", "none", "count", "share"]
+RELATED: tuple[How, ...] = ("any", "all", "none", "count", "share")
 PRIORITIES = ("low", "medium", "high", "urgent")
 CATEGORIES = ("product_issue", "billing_issue", "feature_request", "general_inquiry")
 _ALIASES = {"company": "account"}
@@ -92,6 +99,7 @@ class _Reader(Events):
     def __init__(self) -> None:
         super().__init__()
         self.depth = 0
+        self.within = False  # a condition on an account's people, or on a person's accounts
 
     # ── the frame ──────────────────────────────────────────────────────────────────────────────
 
@@ -134,9 +142,6 @@ class _Reader(Events):
         if heads:
             both = " and ".join(f"`{h}`" for h in heads)
             self.fault(path, f"has {both} in one condition.", "List them apart, under `all`.")
-        elif "tickets" in raw:
-            remedy = "Write `any: {tickets: …}` for some, `none: {tickets: …}` for no ticket."
-            self.fault(f"{path}.tickets", "does not say how many.", remedy)
         else:
             hints = [hint for k in raw if (hint := near(k, HEADS))]
             self.fault(path, "does not say what it asks.", hints[0] if hints else _HEADS_HINT)
@@ -163,6 +168,8 @@ class _Reader(Events):
                 return Trait(name, tests) if name and tests else None
             case "account":
                 return self._account(raw, head, path, of)
+            case other if other in OTHER_HEADS:
+                return self._other(raw, head, path, of)
             case event_head:
                 return self.on_events(raw, event_head, path, of)
 
@@ -185,12 +192,87 @@ class _Reader(Events):
         if of == "account":
             self.fault(at, "is for people.", "In an audience of accounts write `trait:` itself.")
             return None
+        if self.within:
+            self.fault(at, "is the account itself.", "Ask its trait beside `people:`.")
+            return None
         if not isinstance(inner, dict) or "trait" not in inner:
             self.fault(at, "names no trait.", "Write `account: {trait: plan, is: trial}`.")
             return None
         name = self.string(inner["trait"], f"{at}.trait")
         tests = self.tests(inner, at, values.OPS, beside="trait")
         return AccountTrait(name, tests) if name and tests else None
+
+    def _other(self, raw: dict[Any, Any], head: str, path: str, of: Kind) -> Node | None:
+        at = f"{path}.{head}"
+        match head:
+            case "tickets":
+                return self._ticket_count(raw, path)
+            case "owner":
+                self.keys(raw, path, (head,))
+                return self._owner(raw[head], at)
+            case "first_touch" | "last_touch":
+                self.keys(raw, path, (head,))
+                if of == "account":
+                    self.fault(at, "is for people.", "Ask `people: {any: {…}}` of an account's.")
+                    return None
+                where = self.filters(raw[head], at)
+                return Touch(head == "first_touch", where) if where else None
+            case "member_of":
+                self.keys(raw, path, (head,))
+                key = self.string(raw[head], at)
+                return Member(key) if key else None
+        return self._related(raw, head, path, of)
+
+    def _owner(self, raw: Any, path: str) -> Node | None:
+        if isinstance(raw, str):
+            raw = {"is": raw}
+        if not isinstance(raw, dict):
+            self.fault(path, "does not say who.", "Write `owner: ann@acme.co` or `{set: true}`.")
+            return None
+        tests = self.tests(raw, path, ("is", "is_not", "in", "ends_with", "set"))
+        return Owner(tests) if tests else None
+
+    def _related(self, raw: dict[Any, Any], head: str, path: str, of: Kind) -> Node | None:
+        at, inner = f"{path}.{head}", raw[head]
+        whose: Kind = "person" if head == "people" else "account"
+        if whose == of or self.within:
+            remedy = f"`{head}` is for audiences of {'accounts' if of == 'person' else 'people'}."
+            if self.within:
+                remedy = "Conditions on people or accounts do not nest."
+            self.fault(at, "cannot be asked here.", remedy)
+            return None
+        hows = [h for h in RELATED if isinstance(inner, dict) and h in inner]
+        if len(hows) != 1:
+            remedy = f"Write `{head}: {{any: {{trait: …}}}}`; also `all`, `none`, `count`, `share`."
+            self.fault(at, "does not say for how many.", remedy)
+            return None
+        self.keys(inner, at, hows)
+        how = hows[0]
+        tests: tuple[values.Test, ...] = ()
+        before = len(self.faults)
+        if how == "count":
+            tests = self.count_tests(raw, path, head)
+        elif how == "share":
+            tests = self.share_tests(raw, path, head)
+        else:
+            self.keys(raw, path, (head,))
+        self.within = True
+        where = self.node(inner[how], f"{at}.{how}", whose)
+        self.within = False
+        if where is None or len(self.faults) > before:
+            return None
+        return Related(whose, how, where, tests)
+
+    def _ticket_count(self, raw: dict[Any, Any], path: str) -> Node | None:
+        if not any(op in raw for op in values.COUNT_OPS):
+            remedy = "Write `any: {tickets: …}` for some, `none: {tickets: …}`, or `at_least: 2`."
+            self.fault(f"{path}.tickets", "does not say how many.", remedy)
+            return None
+        tests = self.count_tests(raw, path, "tickets")
+        found = self._tickets({"tickets": raw["tickets"]}, path, exists=True)
+        if not isinstance(found, Tickets) or not tests:
+            return None
+        return msgspec.structs.replace(found, tests=tests)
 
     def _tickets(self, raw: Any, path: str, *, exists: bool) -> Node | None:
         inner = raw.get("tickets") if isinstance(raw, dict) else None

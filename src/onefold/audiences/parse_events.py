@@ -53,7 +53,7 @@ class Events(Faults):
         return self._measure(raw, next(m for m in MEASURES if m == head), path, of)
 
     def _count(self, raw: dict[Any, Any], path: str, of: Kind) -> Node | None:
-        tests = self._count_tests(raw, path)
+        tests = self.count_tests(raw, path, "count")
         before = len(self.faults)
         inner = self._inner(raw["count"], f"{path}.count", ("event", "where", *FRAME_FIELDS))
         if inner is None:
@@ -307,9 +307,10 @@ class Events(Faults):
 
     # ── thresholds ─────────────────────────────────────────────────────────────────────────────
 
-    def _count_tests(self, raw: dict[Any, Any], path: str) -> tuple[Test, ...]:
+    def count_tests(self, raw: dict[Any, Any], path: str, head: str) -> tuple[Test, ...]:
+        """How many; empty after a fault."""
         before = len(self.faults)
-        self.keys(raw, path, ("count", *values.COUNT_OPS))
+        self.keys(raw, path, (head, *values.COUNT_OPS))
         out = []
         for op in values.COUNT_OPS:
             if op in raw:
@@ -330,6 +331,23 @@ class Events(Faults):
         elif low == 0 and high is None:
             self.fault(path, "always holds.", "Leave it out, or ask `at_least: 1`.")
         return tuple(out) if len(self.faults) == before else ()
+
+    def share_tests(self, raw: dict[Any, Any], path: str, head: str) -> tuple[Test, ...]:
+        """What share; empty after a fault."""
+        before = len(self.faults)
+        tests = self.tests(raw, path, values.COUNT_OPS, beside=head)
+        for t in tests:
+            number = values.number(t.value)
+            if number is None or not 0 <= number <= 1:
+                self.fault(f"{path}.{t.op}", f"is `{cut(t.value)}`.", "Write 0 to 1: `0.5`.")
+        return tests if len(self.faults) == before else ()
+
+    def filters(self, raw: Any, path: str) -> tuple[Filter, ...]:
+        """Conditions on properties, or on what a campaign said; empty after a fault."""
+        self.moving, before = False, len(self.faults)
+        where = self._where(raw, path)
+        self.moving = True
+        return where if len(self.faults) == before else ()
 
     def _number_tests(
         self, raw: dict[Any, Any], path: str, head: str, *, whole: bool = False

@@ -2,12 +2,17 @@
 
 Over these tables (or views of these names):
 
-    entities(entity_id)                                 who is asked about
-    facts(entity_id, name, at_ms, properties JSON, own) what happened until now, duplicates removed;
+    person_entities(entity_id)                          who is asked about
+    person_facts(entity_id, name, at_ms, properties JSON, own)
+                                                        what happened until now, duplicates removed;
                                                         `own`: the customer did it, not we
-    traits(entity_id, name, value JSON)                 winning values, one row each
-    account_traits(entity_id, name, value JSON)         of the person's accounts, one row each
-    tickets(entity_id, status, tags VARCHAR[], priority, category)
+    person_traits(entity_id, name, value JSON)          winning values, one row each
+    person_tickets(entity_id, status, tags VARCHAR[], priority, category)
+    person_owners(entity_id, email)
+    account_entities, account_facts, …                  the same of accounts
+    person_touches(entity_id, first JSON, last JSON)    what campaigns said
+    person_accounts(person_id, account_id)              who is where
+    members(key, kind, entity_id)                       of audiences that are lists or SQL
 
 The answer is one column, `entity_id`. Every literal is quoted here; nothing else enters the text.
 tests/audiences/test_two_ways.py holds it equal to `compile_live`. What a leaf comes to is a common
@@ -21,18 +26,22 @@ from onefold.audiences.model import (
     Chain,
     Count,
     Definition,
+    Kind,
     Leaf,
     Measure,
+    Member,
     Node,
     Not,
+    Owner,
+    Related,
     Since,
     Tickets,
+    Touch,
     Trait,
-    leaves,
-    walk,
+    walk_of,
 )
 from onefold.audiences.model import Any as AnyOf
-from onefold.audiences.sql_values import known, quote, tests
+from onefold.audiences.sql_values import known, numeric, quote, tests
 
 
 def compile_sql(definition: Definition, now_ms: int) -> str:
@@ -45,24 +54,36 @@ class _Compiler:
 
     def __init__(self, definition: Definition, now_ms: int) -> None:
         self.where = definition.where
+        self.of = definition.of
         self.now_ms = now_ms
-        self.counts = [leaf for leaf in leaves(definition) if _is_plain(definition.where, leaf)]
+        self.facts = f"{self.of}_facts"
+        self.counts = self.plain(definition.where)
         self.columns = {leaf.key: f"c.n{i}" for i, leaf in enumerate(self.counts)}
-        names = {n.name: None for n in walk(definition.where) if isinstance(n, Trait)}
+        names = {n.name: None for n in self.own(definition.where) if isinstance(n, Trait)}
         self.traits = {name: f"t{i}" for i, name in enumerate(names)}
         self.tables: list[str] = []  # "name AS (…)"
         self.joins: list[str] = []
         self.made: dict[str, str] = {}  # text of a table → its name
+
+    def own(self, node: Node) -> list[Node]:
+        """Conditions on the entity itself."""
+        return [n for n, of in walk_of(node, self.of) if of == self.of]
+
+    def plain(self, where: Node) -> list[Leaf]:
+        """Leaves of counts, each once."""
+        found = {n.leaf.key: n.leaf for n in self.own(where) if isinstance(n, Count)}
+        return list(found.values())
 
     def query(self) -> str:
         if self.counts:
             self._count_table()
         where = self.node(self.where)
         lines = ["WITH " + ",\n".join(self.tables)] if self.tables else []
-        lines.append("SELECT e.entity_id FROM entities e")
+        lines.append(f"SELECT e.entity_id FROM {self.of}_entities e")
         lines += self.joins
         lines += [
-            f"LEFT JOIN traits {t} ON {t}.entity_id = e.entity_id AND {t}.name = {quote(name)}"
+            f"LEFT JOIN {self.of}_traits {t} "
+            f"ON {t}.entity_id = e.entity_id AND {t}.name = {quote(name)}"
             for name, t in self.traits.items()
         ]
         lines += [f"WHERE {where}", "ORDER BY e.entity_id"]
@@ -75,7 +96,7 @@ class _Compiler:
         )
         either = "\n    OR ".join(dict.fromkeys(f"({cond})" for cond in wanted))
         self.tables.append(
-            f"counts AS (\n  SELECT entity_id,\n    {columns}\n  FROM facts\n"
+            f"counts AS (\n  SELECT entity_id,\n    {columns}\n  FROM {self.of}_facts\n"
             f"  WHERE {either}\n  GROUP BY entity_id\n)"
         )
         self.joins.append("LEFT JOIN counts c ON c.entity_id = e.entity_id")
@@ -101,23 +122,72 @@ class _Compiler:
                 return tests(f"{self.traits[node.name]}.value", node.tests, self.now_ms)
             case AccountTrait():
                 return self.account_trait(node)
-            case Tickets():
-                return _tickets(node)
             case Count():
                 return self.count(node)
-            case _:
+            case Measure() | Since() | Chain():
                 return self.on_leaf(node)
+            case _:
+                return self.beside(node)
+
+    def beside(self, node: Tickets | Owner | Touch | Member | Related) -> str:
+        """A condition on rows beside the entity."""
+        match node:
+            case Tickets():
+                return _tickets(node, self.of)
+            case Owner():
+                return _owner(node, self.of)
+            case Touch():
+                return self.touch(node)
+            case Member():
+                return self.member(node)
+            case Related():
+                return self.related(node)
+
+    def touch(self, node: Touch) -> str:
+        column = "first" if node.first else "last"
+        passes = " AND ".join(
+            sql_events.filter_sql(f, f"t.{column}", self.now_ms) for f in node.where
+        )
+        return (
+            f"EXISTS (SELECT 1 FROM person_touches t WHERE t.entity_id = e.entity_id AND {passes})"
+        )
+
+    def member(self, node: Member) -> str:
+        if node.where is not None:
+            return self.node(node.where)
+        of = quote(self.of)
+        found = f"m.key = {quote(node.key)} AND m.kind = {of} AND m.entity_id = e.entity_id"
+        return f"EXISTS (SELECT 1 FROM members m WHERE {found})"
+
+    def related(self, node: Related) -> str:
+        inner = compile_sql(Definition(of=node.of, where=node.where), self.now_ms)
+        mine, theirs = f"{self.of}_id", f"{node.of}_id"
+        of_mine = f"SELECT {{}} FROM person_accounts pa WHERE pa.{mine} = e.entity_id"
+        total = f"({of_mine.format('count(*)')})"
+        n = f"({of_mine.format('count(*)')} AND pa.{theirs} IN ({inner}))"
+        match node.how:
+            case "any":
+                return f"({n} > 0)"
+            case "none":
+                return f"({n} = 0)"
+            case "all":
+                return f"({n} = {total})"
+            case "count":
+                return numeric(f"{n}::DOUBLE", node.tests)
+            case "share":
+                return numeric(f"({n}::DOUBLE / nullif({total}, 0)::DOUBLE)", node.tests)
 
     def on_leaf(self, node: Measure | Since | Chain) -> str:
+        """A condition on a leaf with a table of its own."""
         match node:
             case Measure():
-                table = self.table(sql_events.measure_table(node, self.now_ms))
+                table = self.table(sql_events.measure_table(node, self.now_ms, self.facts))
                 return sql_events.measure_test(node, table)
             case Since():
-                table = self.table(sql_events.since_table(node, self.now_ms))
+                table = self.table(sql_events.since_table(node, self.now_ms, self.facts))
                 return sql_events.since_test(node, table, self.now_ms)
             case Chain():
-                table = self.table(sql_events.sequence_table(node, self.now_ms))
+                table = self.table(sql_events.sequence_table(node, self.now_ms, self.facts))
                 return f"({table}.entity_id IS NOT NULL)"
 
     def count(self, node: Count) -> str:
@@ -129,8 +199,8 @@ class _Compiler:
 
     def account_trait(self, node: AccountTrait) -> str:
         of_name = (
-            "SELECT 1 FROM account_traits a "
-            f"WHERE a.entity_id = e.entity_id AND a.name = {quote(node.name)}"
+            "SELECT 1 FROM person_accounts pa JOIN account_traits a ON a.entity_id = pa.account_id "
+            f"WHERE pa.person_id = e.entity_id AND a.name = {quote(node.name)}"
         )
         if node.tests[0].op == "set" and not node.tests[0].value:
             return f"(NOT EXISTS ({of_name} AND {known('a.value')}))"
@@ -138,11 +208,14 @@ class _Compiler:
         return f"EXISTS ({of_name} AND {known('a.value')} AND {passes})"
 
 
-def _is_plain(where: Node, leaf: Leaf) -> bool:
-    return any(isinstance(n, Count) and n.leaf.key == leaf.key for n in walk(where))
+def _owner(node: Owner, of: Kind) -> str:
+    mine = f"SELECT 1 FROM {of}_owners o WHERE o.entity_id = e.entity_id"
+    passes = tests("to_json(o.email)", node.tests, 0)
+    nobody = tests("NULL::JSON", node.tests, 0)
+    return f"(EXISTS ({mine} AND {passes}) OR (NOT EXISTS ({mine}) AND {nobody}))"
 
 
-def _tickets(node: Tickets) -> str:
+def _tickets(node: Tickets, of: Kind) -> str:
     parts = [
         "k.entity_id = e.entity_id",
         "k.status = 'paused'" if node.status == "paused" else "k.status <> 'resolved'",
@@ -153,5 +226,8 @@ def _tickets(node: Tickets) -> str:
         parts.append(f"k.priority = {quote(node.priority)}")
     if node.category is not None:
         parts.append(f"k.category = {quote(node.category)}")
-    found = f"EXISTS (SELECT 1 FROM tickets k WHERE {' AND '.join(parts)})"
+    rows = f"FROM {of}_tickets k WHERE {' AND '.join(parts)}"
+    if node.tests:
+        return numeric(f"(SELECT count(*) {rows})::DOUBLE", node.tests)
+    found = f"EXISTS (SELECT 1 {rows})"
     return found if node.exists else f"(NOT {found})"

@@ -20,7 +20,7 @@ def condition(leaf: Leaf, now_ms: int, table: str = "") -> str:
 
 def _event(event: str | None, where: tuple[Filter, ...], table: str, now_ms: int) -> list[str]:
     parts = [] if event is None else [f"{table}name = {quote(event)}"]
-    return parts + [_filter(f, table, now_ms) for f in where]
+    return parts + [filter_sql(f, f"{table}properties", now_ms) for f in where]
 
 
 def _within(leaf: Leaf, now_ms: int, table: str) -> list[str]:
@@ -30,20 +30,21 @@ def _within(leaf: Leaf, now_ms: int, table: str) -> list[str]:
     return parts + ([f"{table}own"] if leaf.own else [])
 
 
-def _filter(condition: Filter, table: str, now_ms: int) -> str:
+def filter_sql(condition: Filter, column: str, now_ms: int) -> str:
+    """Does a JSON object pass?"""
     if isinstance(condition, Group):
         joiner = " AND " if condition.how == "all" else " OR "
-        joined = "(" + joiner.join(_filter(f, table, now_ms) for f in condition.of) + ")"
+        joined = "(" + joiner.join(filter_sql(f, column, now_ms) for f in condition.of) + ")"
         return f"(NOT {joined})" if condition.how == "none" else joined
-    return tests(_property(condition.path, table), condition.tests, now_ms)
+    return tests(_property(condition.path, column), condition.tests, now_ms)
 
 
-def _property(path: str, table: str = "") -> str:
+def _property(path: str, column: str = "properties") -> str:
     steps = "$" + "".join(f'."{step}"' for step in path.split("."))
-    return f"json_extract({table}properties, {quote(steps)})"
+    return f"json_extract({column}, {quote(steps)})"
 
 
-def measure_table(node: Measure, now_ms: int) -> str:
+def measure_table(node: Measure, now_ms: int, facts: str) -> str:
     """entity_id and what the measure needs: `value`, or `total` and `n` in millionths."""
     leaf, cond = node.leaf, condition(node.leaf, now_ms)
     number = as_number(_property(leaf.path)) if leaf.path else ""
@@ -53,24 +54,24 @@ def measure_table(node: Measure, now_ms: int) -> str:
             fits = f"abs({number}) <= 1e12"
             return (
                 f"SELECT entity_id, sum({micros})::HUGEINT AS total, count(*)::HUGEINT AS n "
-                f"FROM facts WHERE {cond} AND coalesce({fits}, false) GROUP BY entity_id"
+                f"FROM {facts} WHERE {cond} AND coalesce({fits}, false) GROUP BY entity_id"
             )
         case "min" | "max":
             return (
                 f"SELECT entity_id, {node.name}({number}) AS value "
-                f"FROM facts WHERE {cond} GROUP BY entity_id"
+                f"FROM {facts} WHERE {cond} GROUP BY entity_id"
             )
         case "days":
             starts = _day_starts(leaf, now_ms)
             day = f"len(list_filter({starts}, lambda s: s <= at_ms))"
             return (
                 f"SELECT entity_id, count(DISTINCT {day}) AS value "
-                f"FROM facts WHERE {cond} GROUP BY entity_id"
+                f"FROM {facts} WHERE {cond} GROUP BY entity_id"
             )
-    return _of_values(node, cond, number)
+    return _of_values(node, cond, number, facts)
 
 
-def _of_values(node: Measure, cond: str, number: str) -> str:
+def _of_values(node: Measure, cond: str, number: str, facts: str) -> str:
     value = _property(node.leaf.path)
     scalars = (
         f"SELECT entity_id, at_ms, {value} AS value, {_rank(value)} AS rank, "
@@ -78,7 +79,7 @@ def _of_values(node: Measure, cond: str, number: str) -> str:
         f"THEN CAST(json_extract_string({value}, '$') = 'true' AS DOUBLE) ELSE {number} END, 0) "
         f"+ 0.0 AS number, "
         f"CASE json_type({value}) WHEN 'VARCHAR' THEN json_extract_string({value}, '$') ELSE '' "
-        f"END AS text FROM facts WHERE {cond}"
+        f"END AS text FROM {facts} WHERE {cond}"
     )
     some = f"({scalars}) WHERE rank IS NOT NULL"
     match node.name:
@@ -149,12 +150,12 @@ def _summed(node: Measure, table: str) -> str:
     return "(" + " AND ".join(parts) + ")"
 
 
-def since_table(node: Since, now_ms: int) -> str:
+def since_table(node: Since, now_ms: int, facts: str) -> str:
     """entity_id, first_ms and last_ms."""
     cond = condition(node.leaf, now_ms)
     return (
         "SELECT entity_id, min(at_ms) AS first_ms, max(at_ms) AS last_ms "
-        f"FROM facts WHERE {cond} GROUP BY entity_id"
+        f"FROM {facts} WHERE {cond} GROUP BY entity_id"
     )
 
 
@@ -165,7 +166,7 @@ def since_test(node: Since, table: str, now_ms: int) -> str:
     return "(" + " AND ".join(parts) + ")"
 
 
-def sequence_table(node: Chain, now_ms: int) -> str:
+def sequence_table(node: Chain, now_ms: int, facts: str) -> str:
     """entity_id of those for whom it holds."""
     leaf = node.leaf
     then = leaf.then or Step("")
@@ -175,14 +176,14 @@ def sequence_table(node: Chain, now_ms: int) -> str:
     follows = (
         f"b.entity_id = a.entity_id AND b.at_ms > a.at_ms AND b.at_ms <= a.at_ms + {node.gap_ms}"
     )
-    second = f"(SELECT entity_id, at_ms FROM facts WHERE {b}) b"
+    second = f"(SELECT entity_id, at_ms FROM {facts} WHERE {b}) b"
     if not node.without:
-        first = f"(SELECT entity_id, at_ms FROM facts WHERE {a}) a"
+        first = f"(SELECT entity_id, at_ms FROM {facts} WHERE {a}) a"
         return f"SELECT DISTINCT a.entity_id FROM {first} JOIN {second} ON {follows}"
     size = frames.size_ms(leaf.frame)
     bucket = f"((at_ms - ((at_ms % {size}) + {size}) % {size}) // {size})"
     lasts = (
-        f"SELECT entity_id, max(at_ms) AS at_ms FROM facts WHERE {a} GROUP BY entity_id, {bucket}"
+        f"SELECT entity_id, max(at_ms) AS at_ms FROM {facts} WHERE {a} GROUP BY entity_id, {bucket}"
     )
     first = f"({lasts}) a"
     return (

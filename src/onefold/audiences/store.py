@@ -14,6 +14,7 @@ import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
+from onefold.audiences import references as refs
 from onefold.audiences import source as sources
 from onefold.audiences.dump import dump
 from onefold.audiences.model import (
@@ -75,7 +76,11 @@ SELECT (SELECT coalesce(sum(version), 0)::bigint FROM audience),
   ) r),
   (SELECT coalesce(json_agg(row_to_json(l) ORDER BY l.id), '[]') FROM leaf l)
 """
-DEFINITIONS = "SELECT definition, feature FROM audience WHERE status <> 'deleted'"
+DEFINITIONS = "SELECT key, of, definition, feature FROM audience WHERE status <> 'deleted'"
+REBUILD = """
+UPDATE audience SET status = 'building', version = version + 1
+WHERE key = ANY(%s) AND status <> 'deleted'
+"""
 ENSURE_LEAVES = "INSERT INTO leaf (key) SELECT unnest(%b::text[]) ON CONFLICT (key) DO NOTHING"
 FORGET_LEAVES = "DELETE FROM leaf WHERE key <> ALL(%s)"
 LEAVES_LIVE = "UPDATE leaf SET live_pos = %s WHERE id = ANY(%s) AND live_pos IS NULL"
@@ -168,6 +173,8 @@ def create(
             f"There is an audience with the key `{key}`. Choose another or edit that one.",
             {"key": found.key, "name": found.name, "version": found.version},
         )
+    if wrong := refs.faults(key, definition, _others(conn)):
+        raise errors.Invalid(*wrong)
     row = (key, name, definition.of, Jsonb(dumped), feature, viewer.actor)
     conn.execute(INSERT, row)
     _settle_leaves(conn)
@@ -207,6 +214,11 @@ def update(
         raise errors.Invalid(errors.Fault("of", "An audience keeps its kind.", remedy))
     dumped = dump(definition)
     changed = tag != old.feature or _text(definition) != _text(parse(old.source))
+    if changed:
+        others = _others(conn)
+        if wrong := refs.faults(key, definition, others):
+            raise errors.Invalid(*wrong)
+        conn.execute(REBUILD, (refs.dependents(key, others),))
     if changed or new_name != old.name:
         row = (new_name, definition.of, Jsonb(dumped), tag, changed, old.id)
         conn.execute(UPDATE, row)
@@ -215,10 +227,19 @@ def update(
 
 
 def delete(conn: Connection, viewer: Viewer, key: str) -> None:
-    """Take an audience out of force; the worker lets its members go (`clear`). Its key is free."""
+    """Take an audience out of force; the worker lets its members go (`clear`). Its key is free.
+
+    Raises `NotFound`, and `Conflict` when other audiences ask for it.
+    """
     viewer.must_admin()
     conn.execute(LOCK, (locks.DEFINITIONS,))
-    conn.execute(DELETE, (_get(conn, key).id,))
+    audience_id = _get(conn, key).id
+    if users := refs.dependents(key, _others(conn)):
+        told = ", ".join(f"`{u}`" for u in users[:5])
+        raise errors.Conflict(
+            f"`{key}` is asked for by {told}. Change those first.", {"used": users}
+        )
+    conn.execute(DELETE, (audience_id,))
     _settle_leaves(conn)
 
 
@@ -254,10 +275,15 @@ def members(
 
 def load(conn: Connection) -> Catalog:
     """Definitions in force, deleted ones that still have members, and all leaves: one snapshot."""
-    revision_now, audiences, rows = _one(conn.execute(LOAD))
+    revision_now, rows_of, rows = _one(conn.execute(LOAD))
+    found = [_audience((*a.values(), None)) for a in rows_of]
+    alive = [a for a in found if a.status != "deleted"]
+    others = refs.others_of((a.key, a.of, a.definition) for a in alive)
     return Catalog(
         revision=revision_now,
-        audiences=[_audience((*a.values(), None)) for a in audiences],
+        audiences=[
+            msgspec.structs.replace(a, definition=refs.expand(a.definition, others)) for a in found
+        ],
         leaves=[msgspec.convert(row, LeafRow) for row in rows],
     )
 
@@ -393,11 +419,16 @@ def _text(definition: Definition) -> bytes:
     return msgspec.json.encode(definition.where)
 
 
+def _others(conn: Connection) -> dict[str, refs.Other]:
+    rows = conn.execute(DEFINITIONS).fetchall()
+    return refs.others_of((key, of, parse(source, feature)) for key, of, source, feature in rows)
+
+
 def _settle_leaves(conn: Connection) -> None:
     """Leaves that definitions in force need are there, others are not. Under the lock."""
     needed = {
         leaf.key
-        for source, feature in conn.execute(DEFINITIONS).fetchall()
+        for _, _, source, feature in conn.execute(DEFINITIONS).fetchall()
         for leaf in leaves(parse(source, feature))
     }
     conn.execute(ENSURE_LEAVES, (sorted(needed),))

@@ -16,11 +16,15 @@ from onefold.audiences.model import (
     Group,
     Leaf,
     Measure,
+    Member,
     Node,
     Not,
+    Owner,
+    Related,
     Since,
     Step,
     Tickets,
+    Touch,
     Trait,
 )
 from onefold.audiences.model import Any as AnyOf
@@ -128,6 +132,29 @@ def ticket_words(node: Tickets) -> str:
     return " ".join(words) + (f" {node.tag}" if node.tag else "")
 
 
+def _tickets(node: Tickets) -> str:
+    if node.tests:
+        told = " and ".join(f"{OPS[t.op]} {t.value}" for t in node.tests)
+        return f"{told} {ticket_words(node)} tickets"
+    return f"{'an' if node.exists else 'no'} {ticket_words(node)} ticket"
+
+
+def _all(where: tuple[Filter, ...]) -> str:
+    return " and ".join(map(_filter, where))
+
+
+def _related(node: Related) -> str:
+    who = "people" if node.of == "person" else "accounts"
+    told: str = node.how
+    if node.tests:
+        told = " and ".join(f"{OPS[t.op]} {_share(node, t.value)}" for t in node.tests)
+    return f"{told} of the {who}: {describe(node.where)}"
+
+
+def _share(node: Related, value: Any) -> str:
+    return f"{value * 100:g} %" if node.how == "share" else str(value)
+
+
 def tests(wanted: tuple[Test, ...]) -> str:
     """Comparisons joined."""
     return " and ".join(map(_test, wanted))
@@ -160,5 +187,9 @@ _DESCRIBE: dict[type, Callable[[Any], str]] = {
     Measure: _measure,
     Since: _since,
     Chain: _chain,
-    Tickets: lambda node: f"{'an' if node.exists else 'no'} {ticket_words(node)} ticket",
+    Tickets: _tickets,
+    Owner: lambda node: f"the owner {tests(node.tests)}",
+    Touch: lambda node: f"the {'first' if node.first else 'last'} campaign's {_all(node.where)}",
+    Member: lambda node: f"in the audience {node.key}",
+    Related: _related,
 }

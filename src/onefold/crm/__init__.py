@@ -11,6 +11,7 @@ from onefold.crm.bulk import (
     accounts_by_key,
     apply_account_traits,
     ensure_accounts,
+    owner_emails,
     owners,
     set_health,
     ticket_states,
@@ -30,7 +31,7 @@ close_signal_task = tasks.close_for_signal
 __all__ = [
     "Account", "Contact", "Item", "Page", "Task", "Ticket", "TicketState", "User", "account_keys",
     "accounts", "accounts_by_key", "append", "apply_account_traits", "close_signal_task",
-    "contacts", "create_signal_task", "ensure_accounts", "owners", "refresh_signal_task",
-    "set_health", "set_risk", "tasks", "ticket_states", "tickets", "touch_accounts", "undo",
-    "users",
+    "contacts", "create_signal_task", "ensure_accounts", "owner_emails", "owners",
+    "refresh_signal_task", "set_health", "set_risk", "tasks", "ticket_states", "tickets",
+    "touch_accounts", "undo", "users",
 ]  # fmt: skip

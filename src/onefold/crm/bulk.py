@@ -83,6 +83,13 @@ def ticket_states(
     )
 
 
+def owner_emails(
+    conn: Connection, contact_ids: Sequence[int], account_ids: Sequence[int]
+) -> list[str]:
+    """E-mails of who looks after these contacts and accounts, each once."""
+    return store.owner_emails(conn, contact_ids, account_ids)
+
+
 def _text(value: Any) -> str | None:
     """A trait as a column holds it; None when it can't."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):

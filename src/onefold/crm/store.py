@@ -316,6 +316,11 @@ WHERE md5(key) = ANY (ARRAY(SELECT md5(k) FROM unnest(%s::text[]) AS k))
 """
 ACCOUNT_KEYS = "SELECT id, key FROM account WHERE id = ANY(%s)"
 OWNERS = "SELECT id, owner_id FROM account WHERE id = ANY(%s)"
+OWNER_EMAILS = """
+SELECT DISTINCT lower(u.email) FROM app_user u WHERE u.id IN (
+  SELECT owner_id FROM contact WHERE id = ANY(%s) UNION ALL
+  SELECT owner_id FROM account WHERE id = ANY(%s)) ORDER BY 1
+"""
 LOCK_ACCOUNTS = """
 SELECT id, key, name, domain, industry, plan, edited FROM account WHERE id = ANY(%s)
 ORDER BY id FOR NO KEY UPDATE
@@ -365,6 +370,14 @@ def account_keys(conn: Connection, account_ids: Sequence[int]) -> dict[int, str]
 def owners(conn: Connection, account_ids: Sequence[int]) -> dict[int, int | None]:
     """Owners (`app_user.id`) by account id."""
     return dict(conn.execute(OWNERS, (list(account_ids),)).fetchall())
+
+
+def owner_emails(
+    conn: Connection, contact_ids: Sequence[int], account_ids: Sequence[int]
+) -> list[str]:
+    """E-mails of the owners of these, each once."""
+    rows = conn.execute(OWNER_EMAILS, (list(contact_ids), list(account_ids)))
+    return [email for (email,) in rows]
 
 
 def lock_accounts(conn: Connection, account_ids: Sequence[int]) -> list[Row]:

@@ -187,6 +187,7 @@ audiences_max = 1_000
 definition_nodes_max = 200
 window_days_max = 400
 definition_chars_max = 50_000  # of a definition's text
+expanded_nodes_max = 1_000  # conditions with those of the audiences referred to
 definition_depth_max = 20  # conditions within conditions
 definition_values_max = 1_000  # values of one `in`
 definition_string_chars_max = 512  # one name or value in a definition

@@ -15,7 +15,7 @@ from onefold.kernel.viewer import SYSTEM
 from onefold.profiles import dirty
 from onefold.storage import Connection
 from onefold.worker import metrics
-from onefold.worker.rollups import Rollups
+from onefold.worker.rollups import Rollups, Verdicts
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -88,12 +88,14 @@ class Cache:
         self.states: Generations[int, profiles.State] = Generations(limits.states_cached_max)
         self.entities: Generations[tuple[int, int], Entity] = Generations(limits.people_cached_max)
         self.rollups = Rollups(limits.accounts_cached_max)
+        self.verdicts = Verdicts(limits.accounts_cached_max)
 
     def clear(self) -> None:
         """Forget everything: what is in memory may not be what is stored."""
         self.states.clear()
         self.entities.clear()
         self.rollups.clear()
+        self.verdicts.clear()
 
     def trim(self) -> None:
         """Back to the limits."""

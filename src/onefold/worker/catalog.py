@@ -26,7 +26,6 @@ class Live(msgspec.Struct, frozen=True):
     of: Kind
     definition: audiences.Definition
     evaluate: Callable[[Any, int], tuple[bool, int | None]]
-    needs_crm: bool
 
 
 class Catalog:
@@ -50,13 +49,27 @@ class Catalog:
                 of=a.of,
                 definition=a.definition,
                 evaluate=audiences.compile_live(a.definition),
-                needs_crm=a.id in self.index.touched_by_crm,
             )
             for a in alive
         }
         ready = {a.id for a in alive if a.status == "live"}
         self.people = self.index.by_kind["person"] & ready
         self.accounts = self.index.by_kind["account"] & ready
+        self.ids = {a.key: a.id for a in alive}
+        asks = self.index.related
+        self.through_people = asks["person"] & self.accounts
+        self.through_accounts = asks["account"] & self.people
+        of_accounts = (
+            ids for (whose, _), ids in self.index.touched_by_trait.items() if whose == "account"
+        )
+        self.through_traits = NONE.union(*of_accounts) & self.index.by_kind["person"]
+        self.verdicts = {
+            i: [
+                (node, audiences.compile_node(node.where))
+                for node in audiences.related(self.live[i].definition)
+            ]
+            for i in self.through_accounts
+        }
         self.leaves = {leaf.key: leaf for leaf in loaded.leaves}
         self.leaf_ids = {key: leaf.id for key, leaf in self.leaves.items()}
         self._folds: dict[str, tuple[LeafFold, ...]] = {}
@@ -91,19 +104,11 @@ class Catalog:
         """Every account leaf."""
         return self._shared.values()
 
-    def touched_by_traits(self, names: list[str], of: Kind) -> set[int]:
-        """Definitions of people or accounts that read any of their own traits `names`."""
-        kind = self.index.by_kind[of]
+    def touched_by_traits(self, names: list[str], whose: Kind) -> set[int]:
+        """Definitions that read any of these traits of a person, or of an account."""
         out: set[int] = set()
         for name in names:
-            out |= self.index.touched_by_trait.get(name, NONE) & kind
-        return out
-
-    def touched_by_account_traits(self, names: list[str]) -> set[int]:
-        """People's definitions that read their account's traits `names`."""
-        out: set[int] = set()
-        for name in names:
-            out |= self.index.touched_by_account_trait.get(name, NONE)
+            out |= self.index.touched_by_trait.get((whose, name), NONE)
         return out
 
 

@@ -8,8 +8,7 @@ is simply concluded again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,9 +17,10 @@ from onefold.kernel import ids, limits
 from onefold.kernel.viewer import SYSTEM
 from onefold.profiles import dirty, merge
 from onefold.storage import Connection, fold_name
+from onefold.worker.asking import Asking
 from onefold.worker.cache import Cache, Entity
 from onefold.worker.catalog import Catalog, Live
-from onefold.worker.subjects import AccountSubject, Member, PersonSubject
+from onefold.worker.subjects import AccountSubject, PersonSubject
 
 _QUEUE_ROWS = 16
 _KINDS = {"person": dirty.PERSON, "account": dirty.ACCOUNT}
@@ -115,25 +115,20 @@ class Conclude:
             return
         people = self.cache.load_people(conn, [m.entity_id for m in marks])
         states = self.cache.load_states(conn, {f for p in people.values() for f in p.fragments})
+        asking = Asking(conn, catalog, self.cache, out.now_ms, out.next)
         grouped = [m for m in marks if m.flags & (dirty.GROUPS | dirty.ALL)]
         if grouped:
             self._group(conn, grouped, people, states, out)
         wanted = {m.entity_id: _wanted(m, catalog, catalog.people) for m in marks}
-        tickets = self._tickets(conn, catalog, wanted, people)
-        accounts = self._account_states(conn, catalog, people)
+        subjects = asking.people(wanted, people)
         named = self._identifiers(conn, marks)
         for mark in marks:
             person = people[mark.entity_id]
             if not person.fragments:
-                self._gone(conn, mark.entity_id, person, catalog, out)
+                self._gone(conn, mark.entity_id, person, subjects[mark.entity_id], out)
                 continue
             own = [states[f] for f in person.fragments]
-            subject = PersonSubject(
-                own,
-                catalog,
-                [accounts[key] for _, key in person.accounts if key in accounts],
-                tickets.get(mark.entity_id, ()),
-            )
+            subject = subjects[mark.entity_id]
             if mark.flags & dirty.SHOWN:
                 values = named.get(mark.entity_id, [])
                 row = self._row(mark.entity_id, own, person, values, out.now_ms)
@@ -182,6 +177,7 @@ class Conclude:
                 )
             touched = sorted({key for _, key in (*joined, *person.accounts)})
             self.cache.rollups.drop(touched)
+            self.cache.verdicts.drop(touched)
             self._mark_accounts(conn, touched, out)
             mark.flags |= dirty.ALL if tuple(joined) != person.accounts else 0
             person.accounts = tuple(joined)
@@ -198,39 +194,6 @@ class Conclude:
             if len(self.account_ids) > limits.identifiers_cached_max:
                 self.account_ids.clear()
             self.account_ids.update(crm.accounts_by_key(conn, missing))
-
-    def _tickets(
-        self,
-        conn: Connection,
-        catalog: Catalog,
-        wanted: Mapping[int, set[int]],
-        people: Mapping[int, Entity],
-    ) -> dict[int, list[audiences.TicketState]]:
-        """Unresolved tickets of those for whom a definition will ask."""
-        crm_ids = catalog.index.touched_by_crm
-        owner = {
-            contact: i
-            for i, definitions in wanted.items()
-            if definitions & crm_ids
-            for contact in people[i].contacts
-        }
-        out: dict[int, list[audiences.TicketState]] = {}
-        if owner:
-            by_contact, _ = crm.ticket_states(conn, list(owner), [])
-            for contact, found in by_contact.items():
-                out.setdefault(owner[contact], []).extend(map(_ticket, found))
-        return out
-
-    def _account_states(
-        self, conn: Connection, catalog: Catalog, people: Mapping[int, Entity]
-    ) -> dict[str, profiles.State]:
-        """The account fragments' states, by account key, if any definition reads them."""
-        if not catalog.index.touched_by_account_trait:
-            return {}
-        keys = sorted({key for p in people.values() for _, key in p.accounts})
-        fragments = identity.account_fragments_of(conn, keys) if keys else {}
-        states = self.cache.load_states(conn, fragments.values())
-        return {key: states[f] for key, f in fragments.items()}
 
     def _identifiers(
         self, conn: Connection, marks: Sequence[dirty.Mark]
@@ -267,10 +230,9 @@ class Conclude:
         )
 
     def _gone(
-        self, conn: Connection, person_id: int, person: Entity, catalog: Catalog, out: Outcome
+        self, conn: Connection, person_id: int, person: Entity, subject: PersonSubject, out: Outcome
     ) -> None:
         """A person that merged into another leaves its audiences and the lists."""
-        subject = PersonSubject([], catalog, [], ())
         why = [{"text": "Merged into another person."}]
         for audience_id in list(person.members):
             self._change(audience_id, dirty.PERSON, person_id, False, person, subject, why, out)
@@ -281,65 +243,72 @@ class Conclude:
 
     def _pass_on(self, mark: dirty.Mark, person: Entity, catalog: Catalog, out: Outcome) -> None:
         """What a person's change means for the accounts the person is in."""
-        touched = mark.definitions & catalog.accounts
-        if touched:
-            for _, key in person.accounts:
-                account = self.account_ids.get(key)
-                if account is None:
-                    out.next.add(dirty.PERSON, mark.entity_id, dirty.GROUPS, touched)
-                else:
-                    out.next.add(dirty.ACCOUNT, account, 0, touched)
+        touched = mark.definitions & catalog.accounts | mark.definitions & catalog.through_accounts
+        if mark.flags & dirty.CRM:
+            touched |= catalog.index.touched_by_crm["person"] & catalog.accounts
+        if mark.flags & dirty.ALL:
+            touched |= catalog.through_people
+        if not touched:
+            return
+        for _, key in person.accounts:
+            if touched & catalog.through_people:
+                self.cache.verdicts.ask_again(key, mark.entity_id)
+            account = self.account_ids.get(key)
+            if account is None:
+                out.next.add(dirty.PERSON, mark.entity_id, dirty.GROUPS, touched)
+            else:
+                out.next.add(dirty.ACCOUNT, account, 0, touched)
 
     # ── accounts ───────────────────────────────────────────────────────────────────────────────
 
     def _accounts(
         self, conn: Connection, catalog: Catalog, marks: Sequence[dirty.Mark], out: Outcome
     ) -> None:
-        self._expand(conn, catalog, [m for m in marks if m.definitions & catalog.people], out)
+        direct = catalog.people & catalog.through_traits
+        self._expand(conn, [(m, m.definitions & direct) for m in marks], out)
         wanted = {m.entity_id: _wanted(m, catalog, catalog.accounts) for m in marks}
-        looked = [m for m in marks if wanted[m.entity_id]]
+        told = {m.entity_id: _wanted(m, catalog, catalog.through_accounts) for m in marks}
+        looked = [m for m in marks if wanted[m.entity_id] or told[m.entity_id]]
         if not looked:
             return
-        known = self._known_accounts(conn, [m.entity_id for m in looked])
-        crm_ids = catalog.index.touched_by_crm
+        asking = Asking(conn, catalog, self.cache, out.now_ms, out.next)
+        crm_ids = catalog.index.touched_by_crm["account"]
         asked = [i for i, definitions in wanted.items() if definitions & crm_ids]
-        tickets = crm.ticket_states(conn, [], asked)[1] if asked else {}
+        subjects = asking.accounts([m.entity_id for m in looked], asked)
+        news: list[tuple[dirty.Mark, set[int]]] = []
         for mark in looked:
-            account = known[mark.entity_id]
-            own = self.cache.load_states(conn, account.fragments)
-            subject = AccountSubject(
-                account.key,
-                list(own.values()),
-                partial(self._member_states, conn, mark.entity_id),
-                catalog,
-                self.cache.rollups,
-                [_ticket(t) for t in tickets.get(mark.entity_id, ())],
-                out.now_ms,
-            )
-            self._evaluate(mark, account, subject, wanted[mark.entity_id], catalog, out)
+            subject = subjects[mark.entity_id]
+            turned, soonest = self._tell(subject, told[mark.entity_id], catalog, out.now_ms)
+            news.append((mark, turned))
+            entity = subject.entity
+            self._evaluate(mark, entity, subject, wanted[mark.entity_id], catalog, out, soonest)
+        self._expand(conn, news, out)
 
-    def _known_accounts(self, conn: Connection, account_ids: Sequence[int]) -> dict[int, Entity]:
-        missing = [i for i in account_ids if not self.cache.entities.get((dirty.ACCOUNT, i))]
-        keys = crm.account_keys(conn, missing) if missing else {}
-        fragments = identity.account_fragments_of(conn, list(keys.values())) if keys else {}
-        return self.cache.load_accounts(conn, account_ids, keys, fragments)
+    def _tell(
+        self, subject: AccountSubject, told: set[int], catalog: Catalog, now_ms: int
+    ) -> tuple[set[int], int | None]:
+        """People's definitions whose condition on this account turned, and when one next may."""
+        turned: set[int] = set()
+        soonest: int | None = None
+        for audience_id in told:
+            for node, ask in catalog.verdicts[audience_id]:
+                verdict = ask(subject, now_ms)
+                if self.cache.verdicts.tell(subject.id, id(node), verdict):
+                    turned.add(audience_id)
+                if verdict[1] is not None and (soonest is None or verdict[1] < soonest):
+                    soonest = verdict[1]
+        return turned, soonest
 
     def _expand(
-        self, conn: Connection, catalog: Catalog, marks: Sequence[dirty.Mark], out: Outcome
+        self, conn: Connection, marks: Sequence[tuple[dirty.Mark, set[int]]], out: Outcome
     ) -> None:
         """An account's own change reaches its people's definitions, in later chunks."""
-        if not marks:
+        wanted = {mark.entity_id: definitions for mark, definitions in marks if definitions}
+        if not wanted:
             return
-        members = profiles.store.members(conn, [m.entity_id for m in marks])
-        for mark in marks:
-            for person in members[mark.entity_id]:
-                out.next.add(dirty.PERSON, person, 0, mark.definitions & catalog.people)
-
-    def _member_states(self, conn: Connection, account_id: int) -> list[Member]:
-        people = profiles.store.members(conn, [account_id])[account_id]
-        entities = self.cache.load_people(conn, people)
-        states = self.cache.load_states(conn, {f for e in entities.values() for f in e.fragments})
-        return [([states[f] for f in e.fragments], e.accounts) for e in entities.values()]
+        for account, people in profiles.store.members(conn, list(wanted)).items():
+            for person in people:
+                out.next.add(dirty.PERSON, person, 0, wanted[account])
 
     # ── both ───────────────────────────────────────────────────────────────────────────────────
 
@@ -351,9 +320,12 @@ class Conclude:
         wanted: Iterable[int],
         catalog: Catalog,
         out: Outcome,
+        soonest: int | None = None,
     ) -> None:
-        """Evaluate definitions, note changes and when the answers can change by themselves."""
-        soonest: int | None = None
+        """Evaluate definitions, note changes and when the answers can change by themselves.
+
+        `soonest`: when something else may that is due with them.
+        """
         for audience_id in wanted:
             live = catalog.live[audience_id]
             holds, next_ms = live.evaluate(subject, out.now_ms)
@@ -417,17 +389,9 @@ def _wanted(mark: dirty.Mark, catalog: Catalog, kind: frozenset[int]) -> set[int
         return set(kind)
     wanted = mark.definitions & kind
     if mark.flags & dirty.CRM:
-        wanted |= catalog.index.touched_by_crm & kind
+        whose: Literal["person", "account"] = "person" if mark.kind == dirty.PERSON else "account"
+        wanted |= catalog.index.touched_by_crm[whose] & kind
     return wanted
-
-
-def _ticket(found: crm.TicketState) -> audiences.TicketState:
-    return audiences.TicketState(
-        status=found.status,
-        tags=tuple(found.tags),
-        priority=found.priority,
-        category=found.category,
-    )
 
 
 def _outgoing(

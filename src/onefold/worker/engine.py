@@ -63,7 +63,7 @@ class Engine:
         worked = self._catch_up(now_ms) or worked
         worked = self._conclude(now_ms) or worked
         if self._time("due", now_ms, _DUE_MS):
-            self._due(now_ms)
+            worked = self._due(now_ms) or worked
         if self._more_backfill:
             self._backfill()
             worked = True
@@ -229,7 +229,8 @@ class Engine:
             worked = True
         return worked
 
-    def _due(self, now_ms: int) -> None:
+    def _due(self, now_ms: int) -> bool:
+        """Look at those who are due; True when it leaves others to be looked at."""
         found = profiles.store.due(self.conn, now_ms, limits.conclude_chunk_max)
         if found:
             marks = [dirty.Mark(kind, i, dirty.WAKE) for kind, i in found]
@@ -237,6 +238,7 @@ class Engine:
             self.conclude.conclude(self.conn, self.catalog, marks, later, now_ms)
             profiles.store.put_marks(self.conn, later)
         self.conn.commit()
+        return bool(found)
 
     # ── definitions ────────────────────────────────────────────────────────────────────────────
 
@@ -262,6 +264,7 @@ class Engine:
         self.conn.commit()
         self.catalog = catalogs.load(self.conn)
         self.cache.entities.clear()
+        self.cache.verdicts.clear()
         self.conn.commit()
         self._more_backfill = True
 
@@ -271,6 +274,7 @@ class Engine:
         self.conn.commit()
         if live:
             self.catalog = catalogs.load(self.conn)
+            self.cache.verdicts.clear()
             self.conn.commit()
 
 

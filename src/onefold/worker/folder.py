@@ -64,6 +64,8 @@ class Folder:
             definitions |= leaf.definitions
             if leaf.shared:
                 self.pending.note((person, fact.account, leaf, bucket, cell))
+        if fact.campaign is not None:
+            definitions |= self.catalog.index.touched_by_touch
         if fact.account and fact.kind == "group":
             self._fold_group(fact, fact.account)
         elif fact.kind == "track":
@@ -125,7 +127,6 @@ class Folder:
         if any(n in _ACCOUNT_COLUMNS for n in names):
             self._account_traits[account] = None
         touched = self.catalog.touched_by_traits(names, "account")
-        touched |= self.catalog.touched_by_account_traits(names)
         self.marks.add(dirty.ACCOUNT, self.accounts[account], 0, touched)
 
     def account_traits(self, ids: dict[str, int]) -> list[tuple[int, dict[str, Any]]]:

@@ -14,7 +14,7 @@ from onefold.profiles import fold, merge
 from onefold.profiles.fold import LeafFold
 from onefold.profiles.model import Buckets
 
-Key = tuple[str, int]  # account key, leaf id
+Verdict = tuple[bool, int | None]
 
 
 class Rollups:
@@ -54,6 +54,51 @@ class Rollups:
     def clear(self) -> None:
         """Forget everything."""
         self._sums.clear()
+
+
+class Verdicts:
+    """For whom a condition on an account's people, or on a person's accounts, holds.
+
+    `people` of an account: condition → person → (holds, until). A person whose facts changed is
+    asked again; whoever belongs to the account may change, then all are. `told` of an account:
+    condition → (holds, until) as its people know it, so that they are looked at only when it turns.
+    Like the sums it is a cache: dropped when in doubt.
+    """
+
+    def __init__(self, accounts_max: int) -> None:
+        self._accounts_max = accounts_max
+        self._people: dict[str, dict[int, dict[int, Verdict]]] = {}
+        self.told: dict[tuple[int, int], Verdict] = {}
+
+    def people(self, account: str, condition: int) -> dict[int, Verdict]:
+        """What is known of an account's people; the caller adds to it."""
+        if account not in self._people and len(self._people) >= self._accounts_max:
+            del self._people[next(iter(self._people))]
+        return self._people.setdefault(account, {}).setdefault(condition, {})
+
+    def tell(self, account_id: int, condition: int, verdict: Verdict) -> bool:
+        """Note what an account's people are to know; True when that is news."""
+        key = account_id, condition
+        old = self.told.get(key)
+        if old is None and len(self.told) >= self._accounts_max:
+            self.told.clear()
+        self.told[key] = verdict
+        return old is None or old[0] is not verdict[0]
+
+    def ask_again(self, account: str, person: int) -> None:
+        """A person's facts changed."""
+        for known in self._people.get(account, {}).values():
+            known.pop(person, None)
+
+    def drop(self, accounts: Iterable[str]) -> None:
+        """Forget accounts whose people may have changed."""
+        for account in accounts:
+            self._people.pop(account, None)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._people.clear()
+        self.told.clear()
 
 
 class Pending:

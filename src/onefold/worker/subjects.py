@@ -1,15 +1,20 @@
 """People and accounts as definitions see them (audiences.Subject): nothing is copied."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from onefold import audiences, profiles
 from onefold.profiles import fold, merge
 from onefold.profiles.model import Buckets
-from onefold.worker.catalog import Catalog
-from onefold.worker.rollups import Rollups
+
+if TYPE_CHECKING:
+    from onefold.worker.asking import Asking
+    from onefold.worker.cache import Entity
 
 Member = tuple[Sequence[profiles.State], Sequence[tuple[int, str]]]  # states, accounts joined
+Related = tuple[int, int, int | None]  # for how many it holds, of how many, until when
 
 
 class PersonSubject:
@@ -17,13 +22,16 @@ class PersonSubject:
 
     def __init__(
         self,
+        entity: Entity,
         states: Sequence[profiles.State],
-        catalog: Catalog,
+        asking: Asking,
         accounts: Sequence[profiles.State],
         tickets: Sequence[audiences.TicketState],
     ) -> None:
+        self.entity = entity
         self.states = states
-        self.catalog = catalog
+        self.asking = asking
+        self.catalog = asking.catalog
         self.accounts = accounts
         self._tickets = tickets
 
@@ -45,27 +53,44 @@ class PersonSubject:
         """Unresolved tickets."""
         return self._tickets
 
+    def owners(self) -> Sequence[str]:
+        """Who looks after the person's contacts."""
+        return self.asking.owners(self.entity.contacts, ()) if self.entity.contacts else ()
+
+    def touches(self) -> Sequence[Mapping[str, str]]:
+        """What the first and the last campaign said."""
+        found = fold.first_and_last([t for s in self.states for t in s.touches])
+        return [t.campaign for t in found]
+
+    def is_member(self, key: str) -> bool:
+        """Is the person in an audience whose members are kept as rows?"""
+        return self.catalog.ids.get(key) in self.entity.members
+
+    def related(self, node: Any, ask: Any, _: int) -> Related:
+        """For how many of the person's accounts it holds; when that turns its people are told."""
+        keys = [key for _, key in self.entity.accounts]
+        return sum(self.asking.account_holds(key, node, ask) for key in keys), len(keys), None
+
 
 class AccountSubject:
-    """An account as definitions see it. `people` is asked only for sums that are not kept."""
+    """An account as definitions see it. Its people are read only for what is not kept."""
 
     def __init__(
         self,
-        key: str,
+        account_id: int,
+        entity: Entity,
         own: Sequence[profiles.State],
-        people: Callable[[], Sequence[Member]],
-        catalog: Catalog,
-        rollups: Rollups,
-        tickets: Sequence[audiences.TicketState],
-        now_ms: int,
+        asking: Asking,
+        tickets: Sequence[audiences.TicketState] | None,
     ) -> None:
-        self.key = key
+        self.id = account_id
+        self.entity = entity
+        self.key = entity.key
         self.own = own
-        self.people = people
-        self.catalog = catalog
-        self.rollups = rollups
+        self.asking = asking
+        self.catalog = asking.catalog
+        self.rollups = asking.cache.rollups
         self._tickets = tickets
-        self.now_ms = now_ms
 
     def trait(self, name: str) -> Any:
         """The winning value, or None."""
@@ -84,16 +109,36 @@ class AccountSubject:
         if found is None:
             found = self._sum(leaf.id)
         elif leaf.keep and len(found) > leaf.keep:
-            fold.prune(found, leaf, self.now_ms)
+            fold.prune(found, leaf, self.asking.now_ms)
         return found
 
     def tickets(self) -> Sequence[audiences.TicketState]:
         """Unresolved tickets."""
+        if self._tickets is None:
+            self._tickets = self.asking.account_tickets(self.id)
         return self._tickets
+
+    def owners(self) -> Sequence[str]:
+        """Who looks after the account."""
+        return self.asking.owners((), [self.id])
+
+    def touches(self) -> Sequence[Mapping[str, str]]:
+        """Campaigns bring people."""
+        return ()
+
+    def is_member(self, key: str) -> bool:
+        """Is the account in an audience whose members are kept as rows?"""
+        return self.catalog.ids.get(key) in self.entity.members
+
+    def related(self, node: Any, ask: Any, _: int) -> Related:
+        """For how many of the account's people it holds."""
+        verdicts = self.asking.people_of(self.id, self.key, node, ask)
+        turns = [turn for _, turn in verdicts if turn is not None]
+        return sum(holds for holds, _ in verdicts), len(verdicts), min(turns, default=None)
 
     def _sum(self, leaf_id: int) -> Buckets:
         """Sum over the account's people, all leaves at once: the next will be asked for as well."""
-        people = self.people()
+        people = self.asking.member_states(self.id)
         for leaf in self.catalog.shared_leaves:
             if self.rollups.get(self.key, leaf.id) is None:
                 found = merge.shared_buckets(people, leaf, self.key)
