@@ -2,7 +2,7 @@
 
 import re
 
-from onefold.web import picture
+from onefold.web import folded, picture
 
 from .conftest import Pages, World, drain
 
@@ -66,3 +66,43 @@ def test_boxes_stand_in_columns_and_lines_join_their_sides() -> None:
     assert all(len(box.text) < 30 for box in found.boxes)
     assert [line.holds for line in found.lines] == [True, False, True]
     assert found.left_out == 0
+
+
+def test_a_shared_device_is_one_box_a_person_and_one_line() -> None:
+    """A tablet that two people used in turn, three periods each, is not thirty lines."""
+
+    def spot(key: int, ref: str, person: str, start: str | None = None) -> dict[str, object]:
+        kind = "device" if ref.startswith("anonymous_id") else "person"
+        return {
+            "key": key, "ref": ref, "name": ref, "kind": kind, "person": person,
+            "chapter_from": start, "events": 1,
+        }  # fmt: skip
+
+    def edge(a: int, b: int, kind: str, holds: bool) -> dict[str, object]:
+        return {
+            "a": spots[a], "b": spots[b], "kind": kind, "holds": holds, "text": "t.",
+            "cut": None if holds else "c", "decision": None,
+        }  # fmt: skip
+
+    tablet = "anonymous_id:4e3ecd76-2f53-42b3-a7c0-68470d494ff0"
+    spots = [spot(1, "user_id:a", "per_1")] + [
+        spot(n + 2, tablet, f"per_{1 + n % 2}", f"2026-11-0{n + 1}T00:00:00Z") for n in range(6)
+    ]
+    edges = [edge(0, n, "link", True) for n in (1, 3, 5)]
+    edges += [edge(n, n + 1, "chapter", False) for n in range(1, 6)]
+    found = folded.fold({"person": "per_1", "spots": spots, "edges": edges}, {"per_2": "Bob Ray"})
+    assert [(s["name"], s["periods"]) for s in found["spots"]] == [
+        ("user_id:a", 0), ("device 4e3ecd76…", 3), ("device 4e3ecd76…", 3),
+    ]  # fmt: skip
+    held, cut = found["edges"]
+    assert (len(held["many"]), len(cut["many"])) == (3, 5)
+    assert "shared with Bob Ray" in cut["cut"]
+    assert "2026-11-06" in cut["cut"]
+    assert picture.draw(found).boxes[-1].full == "device 4e3ecd76… · Bob Ray"
+
+
+def test_a_history_tells_the_same_once() -> None:
+    items = [{"text": text} for text in ("a", "a", "b", "a")]
+    assert [(h["text"], h["times"]) for h in folded.history(items)] == [
+        ("a", 2), ("b", 1), ("a", 1),
+    ]  # fmt: skip

@@ -136,8 +136,8 @@ def cut(edge: graph.Edge, spots: Mapping[int, graph.Spot], sides: Mapping[int, l
         later = a if a.chapter_ms > b.chapter_ms else b
         return (
             f"The {key(a.identifier)} changed hands on {when(later.chapter_ms)}, when somebody "
-            "else logged in. Each log-in by another user begins a new chapter, and users of "
-            "different chapters are not joined."
+            "else logged in. Each log-in by another user begins a new chapter: what happens on "
+            "the device belongs to whoever logged in last, and sharing it joins nobody."
         )
     if reason == "shared_device":
         return "A device here has several users, so being seen on it together joins nobody."
@@ -183,6 +183,9 @@ def moment(one: graph.Moment, evidence: Evidence) -> str:
         return f"{me} was split off from {other}, with {gained}.{because}"
     if one.action == "leave":
         return f"{me} lost {lost or 'an identifier'}.{because}"
+    kinds = {identity.RULES.of(spot.identifier.namespace).kind for spot in one.gained}
+    if kinds == {"device"}:
+        return f"{me} was seen on {gained}.{because}"
     return f"{me} gained {gained}.{because}" if gained else f"{me} changed.{because}"
 
 

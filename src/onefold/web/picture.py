@@ -61,7 +61,8 @@ def draw(graph: Any) -> Picture:
             x, y = PAD + n * (BOX_W + _GAP), PAD + row * ROW
             places[spot["key"]] = n, x, y
             own = spot["person"] == graph["person"]
-            name = spot["name"] if own else f"{spot['name']} · {spot['person']}"
+            whose = spot.get("owner") or spot["person"]
+            name = spot["name"] if own else f"{spot['name']} · {whose}"
             boxes.append(Box(x, y, _short(name), name, spot["kind"], own))
     lines = [
         Line(n, _path(places[a], places[b]), e["holds"], e["kind"], e["cut"] or e["text"])

@@ -6,9 +6,9 @@ from urllib.parse import quote
 from litestar import get, post
 from litestar.params import FromPath
 
-from onefold import record
-from onefold.kernel import errors
-from onefold.web import data, door, picture
+from onefold import profiles, record
+from onefold.kernel import errors, ids
+from onefold.web import data, door, folded, picture
 
 _VERBS = {"same": "Join", "not_same": "Cut", "pin": "Pin"}
 _DONE = {"same": "Joined", "not_same": "Cut", "pin": "Pinned"}
@@ -17,7 +17,10 @@ _ENDS = ("a", "b", "a_at", "b_at")
 
 def shown(ask: door.Ask, conn: Any, person: Any) -> dict[str, Any]:
     """What the tab shows: the picture, the links in words, decisions, history."""
-    graph = record.whois.person_graph(conn, ask.viewer, person["id"])
+    whole = record.whois.person_graph(conn, ask.viewer, person["id"])
+    others = {spot["person"] for spot in whole["spots"]} - {person["id"]}
+    names = profiles.names_of(conn, ask.viewer, [ids.parse_id("per", p) for p in others])
+    graph = folded.fold(whole, {ids.api_id("per", i): name for i, name in names.items()})
     edges = list(enumerate(graph["edges"]))
     found = record.decisions.list_decisions(conn, ask.viewer, person=person["id"])
     return {
@@ -25,7 +28,9 @@ def shown(ask: door.Ask, conn: Any, person: Any) -> dict[str, Any]:
         "held": [(n, e) for n, e in edges if e["holds"]],
         "cut": [(n, e) for n, e in edges if not e["holds"]],
         "decisions": found["items"],
-        "history": record.whois.history(conn, ask.viewer, person["id"])["items"][:50],
+        "history": folded.history(record.whois.history(conn, ask.viewer, person["id"])["items"])[
+            :50
+        ],
     }
 
 
