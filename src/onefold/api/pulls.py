@@ -217,7 +217,7 @@ def test_pull(call: Call, pull_id: FromPath[str], request: AnyRequest) -> PullTe
     number = _number(pull_id)
     with call.open() as conn:
         one = pulls.store.for_run(conn, number)
-    server, tables = pulls.setup.tables(one, _allowed(request))
+    server, tables = pulls.setup.tables(one.place, one.secret, _allowed(request))
     return PullTest(server, tables)
 
 

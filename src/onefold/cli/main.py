@@ -29,6 +29,8 @@ users = cyclopts.App(name="users", help="Log-ins for the pages.")
 app.command(keys)
 app.command(sources)
 app.command(users)
+pull = cyclopts.App(name="pull", help="Tables of databases, read by SQL again and again.")
+app.command(pull)
 app.command("onefold.cli.lake:app", name="lake")  # DuckDB and PyIceberg only when asked for
 app.command("onefold.cli.likeness:app", name="matching")
 app.command("onefold.cli.identity:app", name="identity")
@@ -230,6 +232,81 @@ def revert(import_id: str, *, data: Data = None, database_url: str | None = None
     from onefold.cli import imports
 
     imports.revert(import_id, data, database_url)
+
+
+@pull.command(name="create")
+def pull_create(
+    name: str,
+    location: str,
+    *,
+    table: str = "",
+    query: str = "",
+    target: Annotated[
+        Target | None, cyclopts.Parameter(name="--as", help="What the rows are; guessed if absent.")
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        cyclopts.Parameter(name="--map", help="Column and field, `mail=email`; repeatable."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        cyclopts.Parameter(name="--set", help="A value for every row, `event=Ordered`."),
+    ] = None,
+    key: list[str] | None = None,
+    cursor: str | None = None,
+    every: str = "",
+    category: Category = "product",
+    password_file: str | None = None,
+    dry_run: bool = False,
+    data: Data = None,
+    database_url: str | None = None,
+) -> None:
+    """Connect a database and say what is read. The pull's id is on the last line of stdout.
+
+    Parameters
+    ----------
+    location: `postgresql://user@host/database`, `mysql://user@host/database`, `sqlite:shop.db`,
+      `duckdb:shop.duckdb` or `parquet:folder`; paths are in the folder of ONEFOLD_PULL_FILES.
+      `?tls=require` says how a server is spoken to: off, prefer, require, verify.
+    table: A table or view; or give a query.
+    query: One SELECT.
+    key: Column that names a row; may be repeated. Proposed if absent.
+    cursor: Column that rises with each change, "" for none. Proposed if absent.
+    every: `every 15m`, `every 1h`, or five cron fields in UTC; by hand if absent.
+    password_file: File with the password, `-` for stdin.
+    dry_run: Only say what a run would create, match and refuse; nothing is kept.
+    """
+    from onefold.cli import pulls
+
+    pulls.create(
+        name, location,
+        pulls.Wanted(table, query, target or "", map_ or [], set_ or [], key, cursor),
+        every, category, password_file, dry_run, data, database_url,
+    )  # fmt: skip
+
+
+@pull.command(name="list")
+def pull_list(*, data: Data = None, database_url: str | None = None) -> None:
+    """List pulls: id, name, kind, table, schedule, the newest run's state."""
+    from onefold.cli import pulls
+
+    pulls.show(data, database_url)
+
+
+@pull.command(name="run")
+def pull_run(pull_id: str, *, data: Data = None, database_url: str | None = None) -> None:
+    """Run a pull now and wait; by the server when one runs, else here."""
+    from onefold.cli import pulls
+
+    pulls.run(pull_id, data, database_url)
+
+
+@pull.command(name="runs")
+def pull_runs(pull_id: str, *, data: Data = None, database_url: str | None = None) -> None:
+    """List a pull's runs: id, state, rows read, new, known, in already, refused, seconds."""
+    from onefold.cli import pulls
+
+    pulls.runs(pull_id, data, database_url)
 
 
 @app.command(name="mcp")

@@ -16,6 +16,7 @@ from onefold.web.handlers import (
     imports,
     people,
     plans,
+    pulls,
     review,
     settings,
     signals,
@@ -31,7 +32,7 @@ from onefold.web.handlers import (
 _ROOMS = (
     home, people, identity, accounts, tickets, tasks, audiences, signals, sources, source_items,
     webhooks, connectors, connector_setup, destinations, settings, imports, transformations, plans,
-    review, trust,
+    review, trust, pulls,
 )  # fmt: skip
 
 

@@ -132,9 +132,9 @@ def kept(one: model.Pull, secret: str) -> str:
     return one.secret if secret in ("", MASK) else secret
 
 
-def tables(one: model.Pull, allowed: str) -> tuple[str, list[model.Table]]:
+def tables(place: model.Place, secret: str, allowed: str) -> tuple[str, list[model.Table]]:
     """The server's name, and what may be read there."""
-    with reader.opened(one.place, one.secret, allowed) as found:
+    with reader.opened(place, secret, allowed) as found:
         return found.about(), found.tables()
 
 

@@ -11,6 +11,7 @@ from onefold import governance, sources
 from onefold.governance import plan_store
 from onefold.kernel import clock, errors, ids
 from onefold.web import data, door, install, live
+from onefold.web.handlers import pulls
 
 _HOURS = 72
 CATEGORIES = [(c, c.capitalize()) for c in sources.CATEGORIES]
@@ -28,7 +29,8 @@ def sources_list(request: door.AnyRequest) -> door.Page:
             last = max((h.hour_ms for h in hours if h.received), default=None)
             rows.append({**row, "api_id": source.api_id, "day": _sum(hours), "last_ms": last})
         counts = data.counts(conn, ask)
-    return door.page(ask, "sources.html", title="Sources", rows=rows, counts=counts)
+        pulled = pulls.rows(conn, ask)
+    return door.page(ask, "sources.html", title="Sources", rows=rows, counts=counts, pulls=pulled)
 
 
 @get("/sources/{ref:str}", sync_to_thread=True)
