@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from onefold import identity, log, record, sources, storage
+from onefold import crm, identity, log, record, sources, storage
 from onefold.kernel.viewer import SYSTEM
 from onefold.sources import webhooks
 from tests.worker.harness import NOW, Bench, group, identify, track
@@ -70,9 +70,13 @@ def test_what_vendors_send_and_what_the_product_sends_is_one_person_on_one_accou
         support.deliver({"id": f"z{n}", "type": f"zen:event-type:{kind}", "detail": detail,
                          "time": "2026-01-01T00:00:00Z", "event": {}})  # fmt: skip
     bench.settle()
+    bench.wait(1_000)
     counts = bench.counts("user_id", "u1")
     for name in ("Exported", "Customer Created", "Invoice Payment Failed", "Ticket Opened"):
         assert counts[name] == 1, (name, counts)
+    (opened,) = crm.tickets.find(conn, SYSTEM).rows
+    assert (opened.subject, opened.status, opened.external_id) == ("Export fails", "open", "35")
+    assert (opened.contact_name, opened.account_name) == ("ann@acme.co", "Acme GmbH")
     person = bench.person("user_id", "u1")
     for namespace, value in (
         ("email", "ann@acme.co"), ("stripe_customer_id", "cus_1"), ("zendesk_user_id", "70"),

@@ -4,7 +4,7 @@
 they write the row with a version check and append the fact as the last statement.
 """
 
-from onefold.crm import undo, users
+from onefold.crm import external, undo, users
 from onefold.crm.account import accounts
 from onefold.crm.bulk import (
     account_keys,
@@ -31,7 +31,7 @@ close_signal_task = tasks.close_for_signal
 __all__ = [
     "Account", "Contact", "Item", "Page", "Task", "Ticket", "TicketState", "User", "account_keys",
     "accounts", "accounts_by_key", "append", "apply_account_traits", "close_signal_task",
-    "contacts", "create_signal_task", "ensure_accounts", "owner_emails", "owners",
+    "contacts", "create_signal_task", "ensure_accounts", "external", "owner_emails", "owners",
     "refresh_signal_task", "set_health", "set_risk", "tasks", "ticket_states", "tickets",
     "touch_accounts", "undo", "users",
 ]  # fmt: skip

@@ -75,6 +75,7 @@ class Ticket(msgspec.Struct, frozen=True):
     created_at: str
     updated_at: str
     resolved_at: str | None
+    external_id: str | None  # another help desk's own, when its events keep this ticket
 
 
 class Task(msgspec.Struct, frozen=True):

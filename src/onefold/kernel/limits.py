@@ -262,6 +262,10 @@ fact_text_chars_max = 500  # a longer old or new text is cut in the fact that te
 filter_values_max = 50  # values of one filter of a list
 password_chars_min = 10
 
+desk_step_max = 100  # events of another help desk that are taken up between two micro-batches
+desk_retry_ms = 2_000  # before a ticket about nobody who is known is looked at again, at first
+desk_wait_h = 24 * 7  # how long it waits for somebody
+
 # signals
 usage_history_days = 90  # complete days that an evaluation looks back on
 signal_people_max = 5  # people named on a signal

@@ -14,6 +14,7 @@ import msgspec
 from onefold import crm
 from onefold.kernel import errors, ids, limits
 from onefold.kernel.viewer import Viewer
+from onefold.record import words
 from onefold.sources import imports
 from onefold.sources.imports.read import Record
 from onefold.storage import Connection
@@ -24,35 +25,6 @@ _ROOMS: dict[str, Any] = {
     "contact": crm.contacts, "account": crm.accounts, "ticket": crm.tickets, "task": crm.tasks,
 }  # fmt: skip
 _PREFIX = {"contact": "con", "account": "acc", "ticket": "tkt", "task": "tsk"}
-# Other tools' words for our choices, in lower case.
-_WORDS: dict[str, dict[str, dict[str, str]]] = {
-    "ticket": {
-        "status": {
-            "new": "open", "in progress": "open", "waiting": "paused", "pending": "paused",
-            "hold": "paused", "on hold": "paused", "on-hold": "paused", "snoozed": "paused",
-            "solved": "resolved", "closed": "resolved", "done": "resolved", "complete": "resolved",
-        },
-        "priority": {"normal": "medium", "critical": "urgent", "highest": "urgent", "p1": "urgent",
-                     "p2": "high", "p3": "medium", "p4": "low", "lowest": "low"},
-        "category": {"question": "general_inquiry", "incident": "product_issue",
-                     "problem": "product_issue", "bug": "product_issue", "billing": "billing_issue",
-                     "feature request": "feature_request", "feature": "feature_request",
-                     "task": "general_inquiry", "other": "general_inquiry"},
-        "channel": {"web": "form", "api": "form", "mail": "email", "messaging": "chat",
-                    "messenger": "chat", "voice": "phone", "call": "phone"},
-    },
-    "task": {
-        "status": {"not started": "open", "todo": "open", "to do": "open", "in progress": "open",
-                   "not_started": "open", "in_progress": "open", "waiting": "open",
-                   "deferred": "open", "completed": "done", "complete": "done", "closed": "done",
-                   "canceled": "cancelled"},
-        "priority": {"normal": "medium", "none": "medium", "urgent": "high", "highest": "high",
-                     "lowest": "low"},
-        "kind": {"to-do": "todo", "to do": "todo", "task": "todo", "other": "todo",
-                 "follow up": "todo", "meeting": "todo", "e-mail": "email", "mail": "email",
-                 "phone": "call"},
-    },
-}  # fmt: skip
 
 
 class Tally(msgspec.Struct):
@@ -132,8 +104,8 @@ class Writer:
             elif name == "tags":
                 out[name] = [t for t in value.strip("[]").replace(";", ",").split(",") if t.strip()]
             elif name != "account":
-                words = _WORDS.get(self.noun, {}).get(name)
-                out[name] = words.get(value.lower(), value.lower()) if words else value
+                known = name in words.WORDS.get(self.noun, {})
+                out[name] = words.ours(self.noun, name, value) if known else value
         return out
 
     def _row(

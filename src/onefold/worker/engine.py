@@ -17,13 +17,14 @@ from onefold import audiences, governance, identity, log, profiles, storage
 from onefold.kernel import clock, facts, limits
 from onefold.profiles import dirty
 from onefold.storage import Connection, locks
-from onefold.worker import backfill, metrics, rules, undo
+from onefold.worker import backfill, desk, metrics, rules, undo
 from onefold.worker import catalog as catalogs
 from onefold.worker.cache import Cache
 from onefold.worker.conclude import Conclude
 from onefold.worker.ingest import Ingest
 
 _CATALOG_MS = 100
+_DESK_MS = 100
 _DUE_MS = 100
 _CONCLUDE_S = 1.5
 _INGEST_S = 1.5
@@ -51,9 +52,11 @@ class Engine:
         backfill.take_up(conn, self.catalog, self.ingest.seq)
         self.catalog = catalogs.load(conn)
         conn.commit()
-        self._next = dict.fromkeys(("catalog", "due", "undo", "prune"), 0)
+        self._next = dict.fromkeys(("catalog", "desk", "due", "undo", "prune"), 0)
         self._more_backfill = True
         self._more_undo = False
+        self._more_desk = False
+        self._more_replay = True
 
     def step(self, now_ms: int) -> bool:
         """Do what there is to do, a bounded amount; False when there was nothing."""
@@ -61,6 +64,9 @@ class Engine:
             self._reload(now_ms)
         worked = self._decide(now_ms)
         worked = self._catch_up(now_ms) or worked
+        if self._more_desk or self._time("desk", now_ms, _DESK_MS):
+            self._more_desk = desk.step(self.conn, self.ingest, now_ms)
+            worked = self._more_desk or worked
         worked = self._conclude(now_ms) or worked
         if self._time("due", now_ms, _DUE_MS):
             worked = self._due(now_ms) or worked
