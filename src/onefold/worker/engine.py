@@ -64,10 +64,10 @@ class Engine:
             self._reload(now_ms)
         worked = self._decide(now_ms)
         worked = self._catch_up(now_ms) or worked
+        worked = self._conclude(now_ms) or worked
         if self._more_desk or self._time("desk", now_ms, _DESK_MS):
             self._more_desk = desk.step(self.conn, self.ingest, now_ms)
             worked = self._more_desk or worked
-        worked = self._conclude(now_ms) or worked
         if self._time("due", now_ms, _DUE_MS):
             worked = self._due(now_ms) or worked
         if self._more_backfill:
