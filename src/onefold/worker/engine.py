@@ -56,7 +56,6 @@ class Engine:
         self._more_backfill = True
         self._more_undo = False
         self._more_desk = False
-        self._more_replay = True
 
     def step(self, now_ms: int) -> bool:
         """Do what there is to do, a bounded amount; False when there was nothing."""
