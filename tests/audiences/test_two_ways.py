@@ -67,7 +67,7 @@ def _rows(of: str, i: int, known: Known) -> dict[str, list[tuple[Any, ...]]]:
     return out
 
 
-def _fill(duck: duckdb.DuckDBPyConnection, people: list[Known], of: str = "person") -> None:
+def fill(duck: duckdb.DuckDBPyConnection, people: list[Known], of: str = "person") -> None:
     rows: dict[str, list[tuple[Any, ...]]] = {}
     other = "account" if of == "person" else "person"
     for i, known in enumerate(people):
@@ -87,11 +87,11 @@ def _fill(duck: duckdb.DuckDBPyConnection, people: list[Known], of: str = "perso
             duck.execute(f"INSERT INTO {table} VALUES {marks}", [v for row in found for v in row])
 
 
-def _by_sql(duck: duckdb.DuckDBPyConnection, definition: Definition, now_ms: int) -> list[int]:
+def by_sql(duck: duckdb.DuckDBPyConnection, definition: Definition, now_ms: int) -> list[int]:
     return [i for (i,) in duck.execute(compile_sql(definition, now_ms)).fetchall()]
 
 
-def _live(definition: Definition, people: list[Known], now_ms: int) -> list[int]:
+def live(definition: Definition, people: list[Known], now_ms: int) -> list[int]:
     ask = compile_live(definition)
     return [i for i, known in enumerate(people) if ask(invent.folded(definition, known), now_ms)[0]]
 
@@ -105,9 +105,9 @@ def _live(definition: Definition, people: list[Known], now_ms: int) -> list[int]
 def test_live_and_sql_name_the_same_members(
     duck: duckdb.DuckDBPyConnection, definition: Definition, people: list[Known], nows: list[int]
 ) -> None:
-    _fill(duck, people, definition.of)
+    fill(duck, people, definition.of)
     for now_ms in nows:
-        assert _live(definition, people, now_ms) == _by_sql(duck, definition, now_ms)
+        assert live(definition, people, now_ms) == by_sql(duck, definition, now_ms)
 
 
 @thorough
@@ -116,13 +116,13 @@ def test_every_comparison_means_the_same_in_both(
     duck: duckdb.DuckDBPyConnection, comparison: dict[str, Any], found: list[Any]
 ) -> None:
     people = [Known([], {"plan": value}, {"plan": [value]}, []) for value in found]
-    _fill(duck, people)
+    fill(duck, people)
     for condition in (
         {"trait": "plan", **comparison},
         {"account": {"trait": "plan", **comparison}},
     ):
         definition = parse({"of": "person", "where": condition})
-        assert _live(definition, people, NOW) == _by_sql(duck, definition, NOW)
+        assert live(definition, people, NOW) == by_sql(duck, definition, NOW)
 
 
 @pytest.mark.parametrize("kind", ["counts", "measures", "recency", "sequences", "relations"])
@@ -143,8 +143,8 @@ def test_every_kind_of_condition_on_events_means_the_same_in_both(
         strategy = getattr(invent, kind)
         where = data.draw(strategy(of) if kind == "relations" else strategy())
         definition = invent.understood({"of": of, "where": where})
-        _fill(duck, people, of)
-        assert _live(definition, people, now_ms) == _by_sql(duck, definition, now_ms)
+        fill(duck, people, of)
+        assert live(definition, people, now_ms) == by_sql(duck, definition, now_ms)
 
 
 @thorough
@@ -160,9 +160,9 @@ def test_window_edges_are_the_same_in_both(
     people = [Known(events, {}, {}, [])]
     where = {"count": {"event": "Signed In", "within": window}, "at_least": n}
     definition = parse({"of": "person", "where": where})
-    _fill(duck, people)
+    fill(duck, people)
     for off in data.draw(st.lists(near, min_size=1, max_size=4)):
-        assert _live(definition, people, NOW + off) == _by_sql(duck, definition, NOW + off)
+        assert live(definition, people, NOW + off) == by_sql(duck, definition, NOW + off)
 
 
 @settings(max_examples=300, deadline=None)
@@ -224,6 +224,6 @@ def test_values_are_quoted_whatever_they_hold(
     duck: duckdb.DuckDBPyConnection, name: str, text: str
 ) -> None:
     people = [Known([], {name or "plan": value}, {}, []) for value in (text, text + "'", "", 1)]
-    _fill(duck, people)
+    fill(duck, people)
     definition = parse({"of": "person", "where": {"trait": name or "plan", "is": text}})
-    assert _live(definition, people, NOW) == _by_sql(duck, definition, NOW)
+    assert live(definition, people, NOW) == by_sql(duck, definition, NOW)

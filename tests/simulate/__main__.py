@@ -1,7 +1,7 @@
 """`python -m tests.simulate --seed N [--worlds M]`: many worlds; a failure prints its seed.
 
-Three kinds: whole histories through the engine, identity as a pure function, and identity through
-the resolver on a database.
+Four kinds: whole histories through the engine, identity as a pure function, identity through the
+resolver on a database, and pairs of a definition and a history, asked live and by SQL.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 
 from onefold import storage
+from tests.audiences import pairs
 from tests.conftest import swap_database
 from tests.identity import worlds
 from tests.simulate import world
@@ -26,8 +27,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--identity-worlds", type=int, default=10_000)
     parser.add_argument("--resolver-worlds", type=int, default=100)
+    parser.add_argument("--pairs", type=int, default=20_000)
     args = parser.parse_args()
-    failed = _identity(range(args.seed, args.seed + args.identity_worlds))
+    failed = _pairs(args.seed, args.pairs)
+    failed += _identity(range(args.seed, args.seed + args.identity_worlds))
     with (
         tempfile.TemporaryDirectory() as folder,
         storage.Cluster(Path(folder) / "pg") as cluster,
@@ -50,6 +53,15 @@ def main() -> None:
         )
     sys.stdout.write(f"{args.worlds} worlds from seed {args.seed}\n{failed} wrong in all\n")
     sys.exit(failed > 0)
+
+
+def _pairs(seed: int, n: int) -> int:
+    if not n:
+        return 0
+    compared, wrong = pairs.wrong(seed, n)
+    sys.stdout.write("".join(f"{line}\n" for line in wrong))
+    sys.stdout.write(f"{compared:,} pairs of definition and history, {len(wrong)} different\n")
+    return len(wrong)
 
 
 def _identity(seeds: range) -> int:
