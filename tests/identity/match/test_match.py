@@ -1,6 +1,7 @@
 """What `onefold match` makes of small files of many shapes."""
 
 import csv
+import random
 from pathlib import Path
 
 import pyarrow as pa
@@ -92,3 +93,56 @@ def test_the_kind_or_country_of_an_identifier_is_no_identifier() -> None:
     for header in ("PASSPORT_COUNTRY", "taxIdType", "DRIVERS_LICENSE_STATE", "phone type"):
         assert match.headers.role(header) == "ignore", header
     assert match.headers.role("passport_number") == "id"
+
+
+def _households(people: int) -> tuple[list[list[str | None]], list[str]]:
+    """Families and an office that share address, phone and inbox; each person is there twice."""
+    rng = random.Random(5)
+    cells: list[list[str | None]] = [[], [], [], [], []]
+    truth = []
+    for home in range(people // 4):
+        phone = f"+49301{rng.randrange(10**6, 10**7)}"
+        street = f"{rng.randrange(1, 99)} {rng.choice('ABCDEFGH')}{rng.randrange(999)} Street"
+        family = rng.choice(("Moor", "Lind", "Ochs", "Fahl", "Brandt", "Keil"))
+        given = rng.sample(("Anna", "Bertram", "Cecil", "Dora", "Emil", "Frieda", "Hugo"), 4)
+        for name in given:
+            born = f"{rng.randrange(1950, 2005)}-0{rng.randrange(1, 10)}-{rng.randrange(10, 29)}"
+            for _ in range(2):
+                row = (f"{name} {family}", born, f"home{home}@x.example", phone, street)
+                for column, value in zip(cells, row, strict=True):
+                    column.append(value)
+                truth.append(f"{home}-{name}")
+    return cells, truth
+
+
+def test_people_of_one_household_or_office_stay_apart() -> None:
+    cells, truth = _households(400)
+    table = match.columns.Table(["name", "born", "email", "phone", "address"], cells)
+    found = match.engine.match(table, match.columns.recognise(table))
+    quality = match.measure.quality(found.clusters.tolist(), truth)
+    assert quality.f1 > 0.95
+    assert quality.entities_max <= 2
+
+
+def test_a_file_without_duplicates_has_none_found() -> None:
+    rng = random.Random(3)
+    given, surname = ["Ann", "Bob", "Cid", "Dan", "Eve", "Flo"], ["Ash", "Birch", "Cedar", "Elm"]
+    cells: list[list[str | None]] = [[], [], [], []]
+    for n in range(1_500):
+        one, other = rng.choice(given), rng.choice(surname)
+        born = f"{rng.randrange(1930, 2009)}-0{rng.randrange(1, 10)}-{rng.randrange(10, 29)}"
+        mail = f"{one}.{other}@{rng.choice(('a', 'b', 'c'))}{n}.example".lower()
+        for column, value in zip(cells, (one, other, born, mail), strict=True):
+            column.append(value)
+    table = match.columns.Table(["first name", "last name", "date of birth", "email"], cells)
+    found = match.engine.match(table, match.columns.recognise(table))
+    assert len(set(found.clusters.tolist())) > 1_480
+
+
+def test_the_waterfall_says_that_a_place_is_shared() -> None:
+    cells, _ = _households(400)
+    table = match.columns.Table(["name", "born", "email", "phone", "address"], cells)
+    found = match.engine.match(table, match.columns.recognise(table))
+    steps = match.explain.waterfall(found.model, found.records, 0, 2)
+    assert steps[-1].name == "place"
+    assert sum(step.bits for step in steps) < 0

@@ -48,6 +48,10 @@ def waterfalls(
             said = "missing" if gamma < 0 else one.levels[int(gamma)].label
             step = Step(one.name, feature.text(a), feature.text(b), said, round(float(weight), 3))
             steps.append(step)
+    for steps, whole in zip(out, engine.score(part, records, sides, gammas), strict=True):
+        less = round(float(whole) - sum(step.bits for step in steps), 3)
+        if less < -0.01:
+            steps.append(Step("place", None, None, "shared by more than one", less))
     return out
 
 

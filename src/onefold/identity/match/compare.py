@@ -174,8 +174,14 @@ def addresses(feature: Feature, pairs: Pairs) -> Levels:
     return graded(feature, pairs, 4, grade)
 
 
-def mails(mail: Feature, user: Feature, pairs: Pairs) -> Levels:
-    """4 same, 3 nearly the same, 2 same part before the @, 1 that part nearly, 0 not."""
+def mails(
+    mail: Feature, user: Feature, pairs: Pairs, rest: NDArray[np.int32] | None = None
+) -> Levels:
+    """4 same, 3 nearly the same, 2 same part before the @, 1 that part nearly, 0 not.
+
+    Addresses made of their owners' names alone are alike because the names are: where they differ
+    they say nothing (`rest`: features.py).
+    """
     gamma, differ, left, right = start(mail, pairs)
     gamma[(gamma == 0) & ~differ] = 4
     at = np.flatnonzero(differ)
@@ -187,7 +193,12 @@ def mails(mail: Feature, user: Feature, pairs: Pairs) -> Levels:
     known = (ul >= 0) & (ur >= 0)
     level = np.where(known & (close >= 0.92), 1, 0)
     level = np.where(known & (ul == ur), 2, level)
-    gamma[at] = np.where((whole <= 2) & (close >= 0.9), 3, level)
+    level = np.where((whole <= 2) & (close >= 0.9), 3, level)
+    if rest is not None:
+        one, other = rest[pairs[0][at]], rest[pairs[1][at]]
+        named = (one >= 0) & (other >= 0) & ((one != other) | (one == 0))
+        level = np.where(named & (level > 0), -1, level)
+    gamma[at] = level
     return gamma
 
 

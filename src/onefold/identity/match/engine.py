@@ -125,8 +125,11 @@ def _frequencies(
 
 
 def score(model: Model, records: Records, pairs: Pairs, found: Levels) -> Floats:
-    """Weights of the pairs in bits: prior, levels, and how common the agreeing values are."""
-    bits = estimate.weights(model.comparisons, found) + model.prior_weight()
+    """Weights of the pairs in bits: prior, levels, and how common the agreeing values are.
+
+    Together no more than `estimate.summed` allows for people of one place.
+    """
+    columns = [one.weights()[found[:, n] + 1] for n, one in enumerate(model.comparisons)]
     for column, comparison in enumerate(model.comparisons):
         shares = comparison.tf_shares()
         tf = model.frequencies.get(comparison.feature)
@@ -138,8 +141,9 @@ def score(model: Model, records: Records, pairs: Pairs, found: Levels) -> Floats
         common = np.maximum(
             frequency[feature.codes[pairs[0][at]]], frequency[feature.codes[pairs[1][at]]]
         )
-        bits[at] += _adjustment(comparison.levels[-1].u, common) * shares[found[at, column] + 1]
-    return bits
+        adjusted = _adjustment(comparison.levels[-1].u, common) * shares[found[at, column] + 1]
+        columns[column][at] += adjusted
+    return estimate.summed(model.comparisons, found, columns, model.prior_weight())
 
 
 def _adjustment(average: float, common: Floats) -> Floats:

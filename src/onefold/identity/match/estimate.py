@@ -5,12 +5,13 @@
 prior is one over all pairs. Everything starts from, and is held by, the values of plan.py.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from onefold.identity.match.compare import Pairs
-from onefold.identity.match.model import Comparison, Floats, Ints, Levels, Records
+from onefold.identity.match.model import Bools, Comparison, Floats, Ints, Levels, Records
 from onefold.identity.match.plan import Planned
 
 RANDOM_PAIRS = 400_000
@@ -18,10 +19,20 @@ ROUNDS_MAX = 40
 M_HELD_BY = 12.0  # pairs that the starting m weighs as much as
 U_HELD_BY = 400.0
 RECORDS_AS_IF = 60  # a file of a few rows is an excerpt of a larger world
-NAMES = ("given", "surname", "company")
-# Households and shared inboxes agree in all but the name. Without this bound on how often the names
-# of one entity differ, training takes them for the entities.
+LASTING = ("given", "surname", "company", "dob")
+# Without this bound on how often what lasts a life differs for one entity, training takes
+# households, or in a file without duplicates namesakes, for the entities.
 DIFFERENT_TIMES = 3.0  # the starting m
+# People of one household or office share address, phone, inbox, often the surname: all of that
+# together says no more than that they are of one place. From there on only what is somebody's own
+# tells whether they are one: bits that a place is worth at most.
+PLACE_BITS = {"person": 2.0, "organisation": 4.0}
+OWN = {
+    "person": ("given", "middle", "dob", "id", "gender", "occupation"),
+    "organisation": ("company", "domain", "id", "legal_form"),
+}
+SURNAME_BITS = 1.0  # of a shared surname, beyond the place
+DIFFERENT_BITS = -4.0  # of each of two or more differences in what lasts, at least
 MATCHES_PER_RECORD = 0.3  # expected before anything is seen
 
 
@@ -63,12 +74,37 @@ def random_pairs(count: int, rng: np.random.Generator) -> Pairs:
     return left.astype(np.int64), right.astype(np.int64)
 
 
-def weights(comparisons: tuple[Comparison, ...], found: Levels) -> Floats:
-    """Sum of the levels' weights, without prior and frequencies."""
-    total = np.zeros(len(found))
-    for column, comparison in enumerate(comparisons):
-        total += comparison.weights()[found[:, column] + 1]
-    return total
+def bits_of(comparisons: tuple[Comparison, ...], found: Levels, prior: float) -> Floats:
+    """Weights of gammas, the prior's bits included, without frequencies."""
+    columns = [one.weights()[found[:, n] + 1] for n, one in enumerate(comparisons)]
+    return summed(comparisons, found, columns, prior)
+
+
+def summed(
+    comparisons: tuple[Comparison, ...], found: Levels, columns: Sequence[Floats], prior: float
+) -> Floats:
+    """The prior and each comparison's bits; together no more than a shared place allows."""
+    names = [one.name for one in comparisons]
+    kind = "person" if {"given", "surname"} & set(names) else "organisation"
+    total = prior + sum(columns, np.zeros(len(columns[0]) if columns else 0))
+    own = [n for n, name in enumerate(names) if name.rstrip("_0123456789") in OWN[kind]]
+    if not own or len(own) == len(names):
+        return np.asarray(total)
+    apart = np.stack([_apart(name, found[:, n]) for n, name in enumerate(names)], axis=1)
+    several = apart.sum(axis=1) > 1
+    most = np.full(len(total), PLACE_BITS[kind])
+    for n, name in enumerate(names):
+        if n in own or name == "surname":
+            bits = np.minimum(columns[n], SURNAME_BITS) if name == "surname" else columns[n]
+            most += np.where(apart[:, n] & several, np.minimum(bits, DIFFERENT_BITS), bits)
+    return np.asarray(np.minimum(total, most))
+
+
+def _apart(name: str, gamma: Levels) -> Bools:
+    """Where something that lasts differs; dates that share their year alone differ as well."""
+    if name not in LASTING:
+        return np.zeros(len(gamma), dtype=np.bool_)
+    return np.asarray((gamma >= 0) & (gamma <= (name == "dob")))
 
 
 def probability(bits: Floats) -> Floats:
@@ -86,8 +122,8 @@ def train(
     for _ in range(ROUNDS_MAX):
         prior = min(max(matches / all_pairs, 1e-12), 0.5)
         bits = float(np.log2(prior / (1 - prior)))
-        sure = probability(weights(comparisons, seen.gammas) + bits) * seen.counts
-        other = (1 - probability(weights(comparisons, drawn.gammas) + bits)) * drawn.counts
+        sure = probability(bits_of(comparisons, seen.gammas, bits)) * seen.counts
+        other = (1 - probability(bits_of(comparisons, drawn.gammas, bits))) * drawn.counts
         comparisons = tuple(
             _updated(one, seen.gammas[:, n], sure, drawn.gammas[:, n], other, first)
             for n, (one, first) in enumerate(zip(comparisons, start, strict=True))
@@ -102,7 +138,7 @@ def train(
 def _updated(one: Comparison, match_gamma: Levels, sure: Floats, other_gamma: Levels,
              other: Floats, first: Comparison) -> Comparison:  # fmt: skip
     m = _shares(match_gamma, sure, [level.m for level in first.levels], M_HELD_BY)
-    if one.name in NAMES and m[0] > (most := DIFFERENT_TIMES * first.levels[0].m):
+    if one.name in LASTING and m[0] > (most := DIFFERENT_TIMES * first.levels[0].m):
         m = np.concatenate([[most], m[1:] * (1 - most) / m[1:].sum()])
     u = _shares(other_gamma, other, [level.u for level in first.levels], U_HELD_BY)
     levels = tuple(

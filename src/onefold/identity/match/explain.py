@@ -31,4 +31,7 @@ def waterfall(model: Model, records: Records, left: int, right: int) -> list[Ste
         feature = records.features[one.feature]
         outcome = "missing" if gamma < 0 else one.levels[gamma].label
         steps.append(Step(one.name, feature.text(left), feature.text(right), outcome, bits))
+    less = float(engine.score(model, records, pairs, found)[0]) - sum(step.bits for step in steps)
+    if less < -0.001:
+        steps.append(Step("place", None, None, "shared by more than one", less))
     return steps

@@ -92,12 +92,34 @@ def _mail_parts(records: Records) -> None:
     users = [value.partition("@")[0] for value in mail.values]
     users = ["" if user in words.ROLE_MAIL else user for user in users]
     records.features["user"] = factorise([users[c] if c >= 0 else None for c in mail.codes])
+    if "name_tokens" in records.extra and records.kind == "person":
+        records.extra["mail_rest"] = _mail_rest(records, records.features["user"])
     if records.kind == "organisation" and "domain" not in records.features:
         own = [clean.domain(value) for value in mail.values]
         own = [None if host in words.FREE_MAIL else host for host in own]
         feature = factorise([own[c] if c >= 0 else None for c in mail.codes])
         if feature.values:
             records.features["domain"] = feature
+
+
+def _mail_rest(records: Records, user: Feature) -> Codes:
+    """What an address holds besides its owner's names: a number a rest, 0 for nothing.
+
+    -1 where it is not made of the names. james.smith says no more than James Smith does.
+    """
+    vocabulary = [*records.extra["name_vocabulary"], ""]
+    known: dict[str, int] = {"": 0}
+    out = np.full(records.count, -1, dtype=np.int32)
+    for row in np.flatnonzero(user.codes >= 0):
+        text = user.values[user.codes[row]]
+        letters = "".join(char for char in clean.latin(text) if char.isalpha())
+        tokens = [vocabulary[t] for t in records.extra["name_tokens"][row] if t >= 0]
+        for token in sorted(tokens, key=len, reverse=True):
+            letters = letters.replace(token, "", 1)
+        if tokens and len(letters) <= 2 and set(letters) <= {token[0] for token in tokens}:
+            rest = "".join(char for char in text if char.isdigit())
+            out[row] = known.setdefault(rest, len(known))
+    return out
 
 
 def _person(records: Records, by_role: dict[str, list[Cells]]) -> None:

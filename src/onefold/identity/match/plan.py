@@ -156,4 +156,5 @@ def _best(run: Callable[..., Levels], names: tuple[str, ...], records: Records,
 
 
 def _mail(records: Records, pairs: Pairs) -> Levels:
-    return compare.mails(records.features["email"], records.features["user"], pairs)
+    rest = records.extra.get("mail_rest")
+    return compare.mails(records.features["email"], records.features["user"], pairs, rest)
