@@ -78,6 +78,7 @@ def test_a_restart_in_mid_send_costs_no_event(
     sender = threading.Thread(target=send, args=(sdk, first.url, source.write_key, 3000))
     sender.start()
     while not harness.stored(conn):
+        assert sender.is_alive(), "the SDK gave up, or took too long, before anything arrived"
         time.sleep(0.005)
     first.stop()
     assert sender.is_alive()

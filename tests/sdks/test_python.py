@@ -77,6 +77,7 @@ def test_a_restart_in_mid_send_costs_no_event(
     sender = threading.Thread(target=parts.run, args=(command,))
     sender.start()
     while not harness.stored(conn):
+        assert sender.is_alive(), "the SDK gave up, or took too long, before anything arrived"
         time.sleep(0.005)
     first.stop()
     assert sender.is_alive()
