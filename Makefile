@@ -22,6 +22,7 @@ test: setup check  ## Everything but the slow tests; what CI runs (≤ 12 minute
 
 test-all: setup check  ## Everything, on the embedded PostgreSQL and on PostgreSQL 15 (≤ 60 minutes)
 	@CI=true $(PYTHON) tools/chromium.py
+	@$(PYTHON) tools/mariadb.py
 	@$(TOGETHER)
 	@$(PYTEST) $(ALONE)
 	@$(BIN)/python tools/with_postgres.py 15 $(TOGETHER) -m "not slow"

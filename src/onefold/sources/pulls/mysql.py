@@ -87,7 +87,9 @@ class MySQL(engine.Reader):
     def about(self) -> str:
         """See `engine.Reader`."""
         maria = "MariaDB" in self._version
-        return f"{'MariaDB' if maria else 'MySQL'} {self._version.partition('-')[0]}"
+        # MariaDB puts a version in front that old replicas take.
+        version = self._version.removeprefix("5.5.5-").partition("-")[0]
+        return f"{'MariaDB' if maria else 'MySQL'} {version}"
 
     def tables(self) -> list[model.Table]:
         """See `engine.Reader`."""
