@@ -211,7 +211,8 @@ def _choice(ask: door.Ask) -> pulls.setup.Choice:
         kind = form.get(f"kind.{n}", "text")
         if kind not in KINDS:
             raise errors.Invalid(errors.Fault(f"kind.{n}", "is not known.", "Use `text`."))
-        columns[name] = imports.Column(form.get(f"to.{n}", "").strip(), kind)  # type: ignore[arg-type]
+        to = form.get(f"to.{n}", "").strip()
+        columns[name] = imports.Column(to, kind)  # type: ignore[arg-type] # looked up
     constants = {}
     if form.get("event") and not any(c.to == "event" for c in columns.values()):
         constants["event"] = form["event"].strip()
