@@ -24,7 +24,7 @@ PATHS = [
     "/signals/{signal}", "/sources", "/sources/{source}", "/sources/{source}?tab=install",
     "/sources/{source}/webhook", "/sources/{source}/webhook?kind=json",
     "/sources/{source}/transformation", "/plans", "/plans/new",
-    "/destinations", "/settings",
+    "/destinations", "/settings", "/settings/identifiers", "/settings/identifiers/edit?name=email",
 ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from onefold.web.handlers import (
     connectors,
     destinations,
     home,
+    identifiers,
     identity,
     imports,
     people,
@@ -32,7 +33,7 @@ from onefold.web.handlers import (
 _ROOMS = (
     home, people, identity, accounts, tickets, tasks, audiences, signals, sources, source_items,
     webhooks, connectors, connector_setup, destinations, settings, imports, transformations, plans,
-    review, trust, pulls,
+    identifiers, review, trust, pulls,
 )  # fmt: skip
 
 
