@@ -1,7 +1,10 @@
 """Connectors of others, installed from the package index and run against the real thing."""
 
+import json
+import os
 import socket
 import socketserver
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -137,3 +140,40 @@ def test_tap_postgres(bench: Bench, database: str, port: int) -> None:
     assert (more.status, more.appended) == ("done", 100)
     assert more.duplicates >= 1  # the bookmark is inclusive
     assert sorted(i["properties"]["id"] for i in bench.items()) == list(range(1, 2_601))
+
+
+PYAIRBYTE = """
+import json, sys
+from pathlib import Path
+import airbyte as ab
+source = ab.get_source("source-faker", config=json.loads(sys.argv[2]), streams=["users"],
+                       local_executable=Path(sys.argv[1]))
+cache = ab.new_local_cache(cache_name="faker", cache_dir=Path(sys.argv[3]), cleanup=False)
+found = source.read(cache=cache, force_full_refresh=True)
+print(json.dumps(sorted(row["id"] for row in found["users"])))
+"""
+
+
+def test_pyairbyte_and_we_read_the_same_of_one_executable(bench: Bench, tmp_path: Path) -> None:
+    """PyAirbyte, in a venv of its own and offline, drives the program that was installed here."""
+    config = {"count": 30, "parallelism": 1, "always_updated": False, "seed": 7}
+    number = _installed(bench, "airbyte", "airbyte-source-faker==7.2.1")
+    _configure(bench, number, config)
+    connectors.setup.choose(bench.conn, SYSTEM, number, {"users": None})
+    bench.conn.commit()
+    assert bench.run(number).appended == 30
+    words = connectors.process.Words(str)
+    python = connectors.install.install(
+        "airbyte==0.71.3", "python", "", bench.data, words, lambda _: None
+    )
+    program = connectors.store.for_run(bench.conn, number).program
+    done = subprocess.run(
+        [python, "-W", "ignore", "-c", PYAIRBYTE, program, json.dumps(config),
+         str(tmp_path / "cache")],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"], "AIRBYTE_OFFLINE_MODE": "1",
+             "DO_NOT_TRACK": "1", "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2_000:]
+    theirs = json.loads(done.stdout.splitlines()[-1])
+    assert theirs == sorted(int(item["userId"]) for item in bench.items()) == list(range(1, 31))

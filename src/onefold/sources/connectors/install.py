@@ -10,12 +10,13 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from onefold.kernel import errors, limits
-from onefold.sources.connectors.drive import Begun
+from onefold.sources.connectors.drive import Begun, folder
 from onefold.sources.connectors.process import Process, Words
 
 _PINNED = re.compile(
@@ -61,21 +62,26 @@ def install(
     """Install it, if it is not; its executable's path. Raises `Invalid`."""
     where = home(package, python, data)
     where.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not (where / _DONE).exists():
-        shutil.rmtree(where, ignore_errors=True)
-        interpreter = python or sys.executable
-        uv = shutil.which("uv")
-        words.add(f"Making a virtual environment for {package}")
-        if uv:
-            _do([uv, "venv", "--python", interpreter, str(where)], words, begun)
-            step = [uv, "pip", "install", "--python", str(where / "bin/python"), package]
-        else:
-            _do([_interpreter(interpreter), "-m", "venv", str(where)], words, begun)
-            step = [str(where / "bin/python"), "-m", "pip", "install", package]
-        words.add(f"Installing {package}")
-        _do(step, words, begun)
-        (where / _DONE).touch()
-    return _program(package, executable, where, words, begun)
+    with folder(data) as place:
+
+        def do(command: list[str], said: Words) -> list[bytes]:
+            return _do(command, place, said, begun)
+
+        if not (where / _DONE).exists():
+            shutil.rmtree(where, ignore_errors=True)
+            interpreter = python or sys.executable
+            uv = shutil.which("uv")
+            words.add(f"Making a virtual environment for {package}")
+            if uv:
+                do([uv, "venv", "--python", interpreter, str(where)], words)
+                step = [uv, "pip", "install", "--python", str(where / "bin/python"), package]
+            else:
+                do([_interpreter(interpreter), "-m", "venv", str(where)], words)
+                step = [str(where / "bin/python"), "-m", "pip", "install", package]
+            words.add(f"Installing {package}")
+            do(step, words)
+            (where / _DONE).touch()
+        return _program(package, executable, where, words, do)
 
 
 def remove(package: str, python: str, data: Path) -> None:
@@ -88,14 +94,20 @@ def _interpreter(python: str) -> str:
     return f"python{python}" if re.fullmatch(r"\d+(\.\d+)*", python) else python
 
 
-def _program(package: str, executable: str, where: Path, words: Words, begun: Begun) -> str:
+def _program(
+    package: str,
+    executable: str,
+    where: Path,
+    words: Words,
+    do: Callable[[list[str], Words], list[bytes]],
+) -> str:
     """The executable: the one named, else the only one that the package has, or the likeliest."""
     found = _PINNED.fullmatch(package)
     name = found[1] if found else package
     if executable:
         names = [executable]
     else:
-        lines = _do([str(where / "bin/python"), "-c", _SCRIPTS, name], Words(str), begun)
+        lines = do([str(where / "bin/python"), "-c", _SCRIPTS, name], Words(str))
         try:
             names = msgspec.json.decode(lines[-1], type=list[str]) if lines else []
         except msgspec.MsgspecError:
@@ -115,11 +127,11 @@ def _program(package: str, executable: str, where: Path, words: Words, begun: Be
     )
 
 
-def _do(command: list[str], words: Words, begun: Begun) -> list[bytes]:
+def _do(command: list[str], place: Path, words: Words, begun: Begun) -> list[bytes]:
     env = {n: v for n, v in os.environ.items() if n.startswith(_TOOLS)}
     env["HOME"] = os.environ.get("HOME", "/")
     out: list[bytes] = []
-    with Process(command, Path.cwd(), words, env) as child:
+    with Process(command, place, words, env) as child:
         begun(child)
         for line in child.lines():
             words.add((line or b"").decode("utf-8", "replace"))
