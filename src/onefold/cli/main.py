@@ -371,6 +371,9 @@ def main() -> None:
     except errors.OnefoldError as error:
         _say(f"onefold: {error}")
         sys.exit(2)
+    except BrokenPipeError:  # whoever read our output has seen enough: `onefold … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
 
 
 __all__ = ["app", "main"]
