@@ -41,6 +41,11 @@ def folded(history: list[facts.Fact]) -> State:
     return state
 
 
+def since(groups: dict[str, tuple[int, int]]) -> list[tuple[int, str]]:
+    """Each account from its first fact on."""
+    return sorted((first, key) for key, (first, _) in groups.items())
+
+
 @given(FACTS, st.randoms(use_true_random=False))
 def test_order_of_arrival_does_not_matter(history: list[facts.Fact], rng: object) -> None:
     shuffled = list(history)
@@ -59,8 +64,8 @@ def test_merging_fragments_is_folding_all_their_facts(history: list[facts.Fact],
     left, right, whole = folded(history[:at]), folded(history[at:]), folded(history)
     assert merge.view([left, right], {}) == merge.view([right, left], {}) == merge.view([whole], {})
     assert merge.buckets([left, right], LEAF) == merge.buckets([whole], LEAF)
-    joined = merge.memberships([left, right])
-    assert joined == merge.memberships([whole])
+    joined = since(merge.groups([left, right]))
+    assert joined == since(merge.groups([whole]))
     both = merge.shared_buckets([([left, right], joined)], SHARED, "p")
     assert both == merge.shared_buckets([([whole], joined)], SHARED, "p")
 
@@ -74,7 +79,7 @@ def test_an_encoded_state_comes_back_whole(history: list[facts.Fact]) -> None:
 @given(FACTS)
 def test_every_fact_counts_for_one_account_at_most(history: list[facts.Fact]) -> None:
     state = folded(history)
-    joined = merge.memberships([state])
+    joined = since(merge.groups([state]))
     counted = sum(
         n
         for _, account in joined

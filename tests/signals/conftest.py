@@ -55,6 +55,11 @@ class World:
             "INSERT INTO person_account VALUES (%s, %s, %s, %s, true)",
             (person, account, since_ms, since_ms),
         )
+        self.conn.execute(
+            "INSERT INTO person_span VALUES (%s, %s, %s) ON CONFLICT (person_id, from_ms) "
+            "DO UPDATE SET account_id = greatest(person_span.account_id, excluded.account_id)",
+            (person, since_ms, account),
+        )
 
     def fragment(self, person: int) -> int:
         """A new fragment of the person; 0: of an account."""

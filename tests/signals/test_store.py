@@ -105,7 +105,8 @@ def test_sql_gives_each_day_to_the_account_a_naive_loop_gives_it(
         elif person and since[person]:
             order = sorted((d, a) for a, d in since[person].items())
             latest = [a for d, a in order if d <= day]
-            wanted[latest[-1] if latest else order[0][1], person, day] += n
+            first = max(a for d, a in order if d == order[0][0])
+            wanted[latest[-1] if latest else first, person, day] += n
     for (person, account), days in rows.items():
         world.use(fragments[person], days, account=account)
     assert flat(conn) == wanted

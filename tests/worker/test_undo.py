@@ -265,7 +265,7 @@ def test_what_came_after_the_import_stays_as_if_there_had_been_none(
     other.settle()
     difference = _differ(with_import, other.picture(ids=False))
     plain.close()
-    assert not difference
+    assert not difference, "\n".join(difference)
 
 
 def _other(server_url: str, template: str, tmp_path: Path) -> Generator[Connection]:

@@ -13,6 +13,7 @@ from onefold.crm.bulk import (
     ensure_accounts,
     owner_emails,
     owners,
+    see_accounts_anew,
     set_health,
     ticket_states,
     touch_accounts,
@@ -32,6 +33,6 @@ __all__ = [
     "Account", "Contact", "Item", "Page", "Task", "Ticket", "TicketState", "User", "account_keys",
     "accounts", "accounts_by_key", "append", "apply_account_traits", "close_signal_task",
     "contacts", "create_signal_task", "ensure_accounts", "external", "owner_emails", "owners",
-    "refresh_signal_task", "set_health", "set_risk", "tasks", "ticket_states", "tickets",
-    "touch_accounts", "undo", "users",
+    "refresh_signal_task", "see_accounts_anew", "set_health", "set_risk", "tasks", "ticket_states",
+    "tickets", "touch_accounts", "undo", "users",
 ]  # fmt: skip

@@ -25,12 +25,14 @@ KIND = Kind(
         fields.Field("industry"),
         fields.Field("plan"),
         fields.Field("owner_id", "ref", prefix="usr"),
+        fields.Field("parent_id", "ref", prefix="acc"),
     ),
     filters=(
+        lists.Filter("parent", "ref", "parent_id", prefix="acc"),
         lists.Filter("owner", "ref", "owner_id", prefix="usr"),
         lists.Filter("risk", "enum", options=RISKS),
     ),
-    told=("name", "domain", "industry", "plan", "risk", "owner_id"),
+    told=("name", "domain", "industry", "plan", "risk", "owner_id", "parent_id"),
     sort="name",
 )
 
@@ -76,6 +78,15 @@ class Accounts(Records[Account]):
         if not columns.get("key"):
             columns["id"] = store.next_account_id(work.conn)
             columns["key"] = f"crm-{columns['id']}"
+
+    def _save(self, conn: Connection, before: Row, columns: Mapping[str, Any]) -> None:
+        parent = columns.get("parent_id")
+        if parent is not None and store.is_below(conn, parent, before["id"]):
+            raise errors.Invalid(
+                errors.Fault("parent_id", "is this account, or below it: a circle.",
+                             "Choose an account that is not below this one.")
+            )  # fmt: skip
+        super()._save(conn, before, columns)
 
     def _derived(self, change: Change) -> dict[str, Any]:
         before, after, changed = change.before, change.after, change.changed

@@ -67,6 +67,12 @@ def touch_accounts(conn: Connection, last_seen_ms: Mapping[int, int]) -> None:
         store.touch_accounts(conn, last_seen_ms)
 
 
+def see_accounts_anew(conn: Connection, account_ids: Sequence[int]) -> None:
+    """When accounts were last seen, after somebody left whose primary account it was."""
+    if account_ids:
+        store.see_anew(conn, account_ids)
+
+
 def set_health(conn: Connection, health: Mapping[int, dict[str, Any]]) -> None:
     """Write `account.health` as signals.health_of answered it. The only writer of that column."""
     if health:

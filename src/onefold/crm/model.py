@@ -24,6 +24,7 @@ class Account(msgspec.Struct, frozen=True):
     plan: str
     owner_id: str | None
     owner_name: str
+    parent_id: str | None
     risk: str
     risk_reason: str
     edited: dict[str, Any]

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from onefold.crm.model import Row, TicketState
 from onefold.kernel import limits
-from onefold.storage import Connection
+from onefold.storage import Connection, locks
 
 _CONTACT_NAME = "coalesce(nullif(btrim(c.first_name || ' ' || c.last_name), ''), c.email, '')"
 _ACCOUNT_NAME = "coalesce(nullif(a.name, ''), a.key, '')"
@@ -94,6 +94,15 @@ EXISTING = {
     "tkt": "SELECT id FROM ticket WHERE id = %s",
     "usr": "SELECT id FROM app_user WHERE id = %s AND enabled",
 }
+# Held by who changes a parent, so that two at once cannot close a circle.
+LOCK_FAMILY = "SELECT pg_advisory_xact_lock(%s)"
+IS_BELOW = """
+WITH RECURSIVE up (id) AS (
+  SELECT %s::bigint
+  UNION SELECT a.parent_id FROM account a JOIN up u ON a.id = u.id WHERE a.parent_id IS NOT NULL
+)
+SELECT EXISTS (SELECT FROM up WHERE id = %s)
+"""
 NEXT_ACCOUNT = "SELECT nextval(pg_get_serial_sequence('account', 'id'))"
 CONTACT_BY_EMAIL = "SELECT id FROM contact WHERE lower(email) = %s AND archived_at IS NULL"
 ACCOUNT_BY_KEY = "SELECT id FROM account WHERE md5(key) = md5(%s)"
@@ -239,6 +248,12 @@ def _values(columns: Mapping[str, Any]) -> list[Any]:
 # ── one row by something else ─────────────────────────────────────────────────────────────────────
 
 
+def is_below(conn: Connection, account_id: int, above_id: int) -> bool:
+    """Is it the account above, or anywhere below it? Nobody moves accounts until the commit."""
+    conn.execute(LOCK_FAMILY, (locks.FAMILY,))
+    return bool(conn.execute(IS_BELOW, (account_id, above_id)).fetchall()[0][0])
+
+
 def next_account_id(conn: Connection) -> int:
     """The id that a new account will have."""
     return _number(conn, NEXT_ACCOUNT, ()) or 0
@@ -337,6 +352,12 @@ UPDATE account a SET last_seen_ms = n.at_ms
 FROM unnest(%s::bigint[], %s::bigint[]) AS n (id, at_ms)
 WHERE a.id = n.id AND (a.last_seen_ms IS NULL OR a.last_seen_ms < n.at_ms)
 """
+SEEN_ANEW = """
+UPDATE account a SET last_seen_ms = (
+  SELECT max(p.last_seen_ms) FROM person_account pa JOIN person p ON p.id = pa.person_id
+  WHERE pa.account_id = a.id AND pa.is_primary)
+WHERE a.id = ANY(%s)
+"""
 WRITE_HEALTH = """
 UPDATE account a SET health = n.health::jsonb
 FROM unnest(%s::bigint[], %s::text[]) AS n (id, health)
@@ -397,6 +418,11 @@ def touch_accounts(conn: Connection, seen: Mapping[int, int]) -> None:
     """Move `last_seen_ms` on, never back."""
     ordered = sorted(seen)
     conn.execute(TOUCH, (ordered, [seen[i] for i in ordered]))
+
+
+def see_anew(conn: Connection, account_ids: Sequence[int]) -> None:
+    """Ask anew when accounts were last seen, of the people they have."""
+    conn.execute(SEEN_ANEW, (list(account_ids),))
 
 
 def write_health(conn: Connection, health: Mapping[int, dict[str, Any]]) -> None:

@@ -14,7 +14,7 @@ from onefold.kernel.viewer import Viewer
 
 REFS = {
     "owner_id": "usr", "account_id": "acc", "contact_id": "con", "ticket_id": "tkt",
-    "signal_id": "sig",
+    "signal_id": "sig", "parent_id": "acc",
 }  # fmt: skip
 Changes = Mapping[str, tuple[Any, Any]]
 

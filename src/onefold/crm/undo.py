@@ -38,7 +38,8 @@ _USED: dict[str, tuple[tuple[str, str], ...]] = {
 DROP_ACCOUNTS = """
 DELETE FROM account a
 WHERE md5(a.key) = ANY (ARRAY(SELECT md5(k) FROM unnest(%s::text[]) AS k)) AND a.created_at >= %s
-AND a.owner_id IS NULL AND a.edited = '{}'
+AND a.owner_id IS NULL AND a.edited = '{}' AND a.merged_into IS NULL AND a.parent_id IS NULL
+AND NOT EXISTS (SELECT FROM account o WHERE o.parent_id = a.id OR o.merged_into = a.id)
 AND NOT EXISTS (SELECT FROM identifier i
   WHERE i.namespace = 'account_id' AND md5(i.value) = md5(a.key) AND i.value = a.key)
 AND NOT EXISTS (SELECT FROM person_account p WHERE p.account_id = a.id)
@@ -47,12 +48,6 @@ AND NOT EXISTS (SELECT FROM contact c WHERE c.account_id = a.id)
 AND NOT EXISTS (SELECT FROM ticket t WHERE t.account_id = a.id)
 AND NOT EXISTS (SELECT FROM task t WHERE t.account_id = a.id)
 AND NOT EXISTS (SELECT FROM signal s WHERE s.account_id = a.id)
-"""
-SEEN_ANEW = """
-UPDATE account a SET last_seen_ms = (
-  SELECT max(p.last_seen_ms) FROM person_account pa JOIN person p ON p.id = pa.person_id
-  WHERE pa.account_id = a.id AND pa.is_primary)
-WHERE md5(a.key) = ANY (ARRAY(SELECT md5(k) FROM unnest(%s::text[]) AS k))
 """
 ROW = "SELECT * FROM {} WHERE id = %s FOR UPDATE"
 CONTACTS = """
@@ -76,7 +71,7 @@ def forget_accounts(conn: Connection, viewer: Viewer, keys: Sequence[str], since
     """
     viewer.must_admin()
     found = conn.execute(DROP_ACCOUNTS, (list(keys), since)).rowcount
-    conn.execute(SEEN_ANEW, (list(keys),))
+    store.see_anew(conn, list(store.accounts_by_key(conn, keys).values()))
     return found
 
 

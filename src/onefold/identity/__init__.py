@@ -4,7 +4,7 @@
 are what it answers, called by ids that `assign` keeps stable. Everything else here is reading.
 """
 
-from onefold.identity import decisions, namespaces
+from onefold.identity import accounts, decisions, namespaces
 from onefold.identity.model import (
     Decision,
     IdentifierRow,
@@ -34,7 +34,7 @@ from onefold.identity.store import (
 
 __all__ = [
     "RULES", "Decision", "IdentifierRow", "Link", "LinkRow", "Namespace", "Node", "Partition",
-    "Resolved", "Resolver", "Rules", "account_fragments_of", "chapters_of", "contacts_of",
-    "decisions", "follow", "fragments_of", "identifiers_of", "links_of", "merged_ids", "namespaces",
-    "partition", "people_of", "person_of", "values_of", "who_of",
+    "Resolved", "Resolver", "Rules", "account_fragments_of", "accounts", "chapters_of",
+    "contacts_of", "decisions", "follow", "fragments_of", "identifiers_of", "links_of",
+    "merged_ids", "namespaces", "partition", "people_of", "person_of", "values_of", "who_of",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 per person   acc account   con contact   tsk task   tkt ticket   sig signal
 usr user     src source    dst destination   dec decision on who is who
+acd decision on accounts
 """
 
 import re
@@ -12,7 +13,7 @@ from onefold.kernel import errors
 NAMES = {
     "per": "person", "acc": "account", "con": "contact", "tsk": "task", "tkt": "ticket",
     "sig": "signal", "usr": "user", "src": "source", "dst": "destination",
-    "dec": "decision",
+    "dec": "decision", "acd": "account decision",
     "imp": "import", "cnn": "connector", "pair": "pair to review", "model": "matching model",
     "pul": "pull",
 }  # fmt: skip

@@ -15,6 +15,7 @@ GROUPS = 2  # accounts may have changed
 ALL = 4  # every definition has to be looked at
 CRM = 8  # CRM rows that definitions read have changed
 SEEN = 32  # of the row in lists, only when the person was last seen
+CLAIMS = 64  # of an account: what it can be found by may have changed
 WAKE = 16  # a window may have expired: every definition, but nothing else, is looked at again
 SHOWN = VIEW | GROUPS | ALL  # any of them: the row in lists is written whole
 

@@ -89,13 +89,18 @@ def wins(new: Trait, old: Trait | None) -> bool:
 
 
 def fold(state: State, fact: facts.Fact, name_id: int, seen: Sequence[int]) -> bool:
-    """Fold everything but leaves and traits' owners; True when the groups or traits changed.
+    """Fold everything but leaves and traits' owners; True when what says of accounts changed.
+
+    That is the groups, what identifiers were carried, and since when.
 
     For a group call the fact's traits belong to the account and are folded there.
     """
     at = fact.at_ms
+    changed = False
     if fact.category not in facts.OURS:  # what we did ourselves is no sign of the customer
-        state.first_ms = min(state.first_ms, at)
+        if at < state.first_ms:
+            state.first_ms = at
+            changed = True
         state.last_ms = max(state.last_ms, at)
     state.events += 1
     names = state.names
@@ -103,14 +108,13 @@ def fold(state: State, fact: facts.Fact, name_id: int, seen: Sequence[int]) -> b
         names[name_id] = names.get(name_id, 0) + 1
     else:
         names[0] = names.get(0, 0) + 1
-    if seen:
-        _carry(state, seen, at)
+    if seen and _carry(state, seen, at):
+        changed = True
     state.tail.append(at)
     state.tail.append(fact.pos)
     if fact.campaign is not None:
         new = Touch(at, fact.campaign, fact.source_id)
         state.touches = list(first_and_last([*state.touches, new]))
-    changed = False
     if fact.account is not None and fact.home.namespace != "account_id":
         group = state.groups.get(fact.account)
         if group is None:
@@ -139,17 +143,24 @@ def _moment(touch: Touch) -> tuple[int, bytes, int]:
     return touch.at_ms, msgspec.json.encode(touch.campaign, order="sorted"), touch.source_id
 
 
-def _carry(state: State, seen: Sequence[int], at: int) -> None:
-    """Widen the time over which the fragment's facts carried these identifiers."""
+def _carry(state: State, seen: Sequence[int], at: int) -> bool:
+    """Widen the time over which the fragment's facts carried these identifiers.
+
+    True when one was never carried before, or not so early.
+    """
+    changed = False
     for identifier_id in seen:
         span = state.seen.get(identifier_id)
         if span is None:
             if len(state.seen) < limits.identifiers_seen_fragment_max:
                 state.seen[identifier_id] = [at, at]
+                changed = True
         elif at > span[1]:
             span[1] = at
         elif at < span[0]:
             span[0] = at
+            changed = True
+    return changed
 
 
 def fold_traits(state: State, fact: facts.Fact) -> list[str]:

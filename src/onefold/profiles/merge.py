@@ -6,7 +6,7 @@ from onefold.kernel import clock
 from onefold.profiles.fold import LeafFold, day_of, first_and_last, wins
 from onefold.profiles.model import Buckets, PersonView, State, Trait
 
-Memberships = Sequence[tuple[int, str]]  # (first_ms, account key), by time
+Spans = Sequence[tuple[int, str]]  # (from_ms, account key, "" for none), by time
 
 
 def trait(states: Iterable[State], name: str) -> Trait | None:
@@ -29,7 +29,7 @@ def traits(states: Iterable[State]) -> dict[str, Trait]:
     return out
 
 
-def spans(parts: Iterable[Mapping[int, list[int]]]) -> dict[int, tuple[int, int]]:
+def carried(parts: Iterable[Mapping[int, list[int]]]) -> dict[int, tuple[int, int]]:
     """First and last times by key, over all parts."""
     out: dict[int, tuple[int, int]] = {}
     for part in parts:
@@ -49,19 +49,14 @@ def groups(states: Iterable[State]) -> dict[str, tuple[int, int]]:
     return out
 
 
-def memberships(states: Iterable[State]) -> list[tuple[int, str]]:
-    """The accounts a person joined, by the time of joining."""
-    return sorted((first, key) for key, (first, _) in groups(states).items())
-
-
-def account_on(joined: Memberships, day: int) -> str | None:
-    """The account that a person's facts of a UTC day belong to, where they name none: the latest
-    joined by the end of the day, else the first ever joined. Usage goes by the same rule.
+def account_on(spans: Spans, day: int) -> str | None:
+    """The account that a person's facts of a UTC day belong to, where they name none: whose span
+    the day ends in, the first's before any began. Usage goes by the same rule.
     """
-    found: str | None = joined[0][1] if joined else None
+    found: str | None = spans[0][1] if spans else None
     end_ms = (day + 1) * clock.DAY_MS
-    for first_ms, key in joined:
-        if first_ms >= end_ms:
+    for from_ms, key in spans:
+        if from_ms >= end_ms:
             break
         found = key
     return found
@@ -74,29 +69,34 @@ def buckets(states: Iterable[State], leaf: LeafFold) -> Buckets:
 
 
 def shared_buckets(
-    people: Iterable[tuple[Sequence[State], Memberships]], leaf: LeafFold, account: str
+    people: Iterable[tuple[Sequence[State], Spans]],
+    leaf: LeafFold,
+    account: str,
+    also: Sequence[str] = (),
 ) -> Buckets:
-    """An account's buckets of a leaf: facts that name it, and unnamed ones of its members then."""
+    """An account's buckets of a leaf: facts that name it, and unnamed ones of its members then.
+
+    `also`: keys of accounts that turned out to be it; facts may name them.
+    """
     parts: list[Buckets] = []
-    for states, joined in people:
+    for states, spans in people:
         for state in states:
             shares = state.shares.get(leaf.id)
             if not shares:
                 continue
-            if account in shares:
-                parts.append(shares[account])
+            parts += [shares[key] for key in (account, *also) if key in shares]
             if "" in shares:
-                parts.append(_owned(shares[""], joined, leaf, account))
+                parts.append(_owned(shares[""], spans, leaf, account))
     return _join(parts, leaf)
 
 
-def _owned(found: Buckets, joined: Memberships, leaf: LeafFold, account: str) -> Buckets:
-    if len(joined) == 1:
-        return found if joined[0][1] == account else {}
+def _owned(found: Buckets, spans: Spans, leaf: LeafFold, account: str) -> Buckets:
+    if len(spans) == 1:
+        return found if spans[0][1] == account else {}
     out: Buckets = {}
     for bucket, cell in found.items():
         day = day_of(leaf, bucket)
-        if day is None or account_on(joined, day) == account:
+        if day is None or account_on(spans, day) == account:
             out[bucket] = cell
     return out
 
@@ -126,6 +126,6 @@ def view(states: Sequence[State], names: Mapping[int, str]) -> PersonView:
         first_ms=min((s.first_ms for s in live if s.was_seen), default=None),
         last_ms=max((s.last_ms for s in live if s.was_seen), default=None),
         groups=groups(live),
-        seen=spans(s.seen for s in live),
+        seen=carried(s.seen for s in live),
         touches=first_and_last([touch for s in live for touch in s.touches]),
     )

@@ -11,11 +11,12 @@ from onefold.storage import Connection
 
 PERSON_STATES = "SELECT state FROM fragment WHERE person_id = %s"
 PEOPLE_STATES = "SELECT person_id, state FROM fragment WHERE person_id = ANY(%s) ORDER BY id"
+# An account's own fragment, and those of accounts that turned out to be it.
 ACCOUNT_STATE = """
 SELECT f.id, f.state FROM account a
 JOIN identifier i ON i.namespace = 'account_id' AND md5(i.value) = md5(a.key) AND i.value = a.key
 JOIN fragment f ON f.identifier_id = i.id
-WHERE a.id = %s
+WHERE %s IN (a.id, a.merged_into)
 """
 NAMES_OF = "SELECT id, name FROM event_name WHERE id = ANY(%s)"
 STATES_OF = "SELECT id, state FROM fragment WHERE id = ANY(%s)"
@@ -28,22 +29,25 @@ FRAGMENTS_OF_ACCOUNT = """
 SELECT f.id FROM person_account p JOIN fragment f ON f.person_id = p.person_id
 WHERE p.account_id = %s
 """
+# Usage that names no account is the account's whose span the day ends in (table person_span).
 USAGE_BY_DAY = """
-WITH joined AS (
-  SELECT pa.person_id, pa.account_id, pa.since_ms,
-    row_number() OVER (PARTITION BY pa.person_id ORDER BY pa.since_ms, a.key) = 1 AS is_first,
-    lead(pa.since_ms) OVER (PARTITION BY pa.person_id ORDER BY pa.since_ms, a.key) AS next_ms
-  FROM person_account pa JOIN account a ON a.id = pa.account_id
-  WHERE pa.person_id IN (SELECT person_id FROM person_account WHERE account_id = %(account)s)
+WITH own AS (
+  SELECT id FROM account WHERE id = %(account)s OR merged_into = %(account)s
+), spans AS (
+  SELECT person_id, account_id, from_ms,
+    row_number() OVER (PARTITION BY person_id ORDER BY from_ms) = 1 AS is_first,
+    lead(from_ms) OVER (PARTITION BY person_id ORDER BY from_ms) AS next_ms
+  FROM person_span
+  WHERE person_id IN (SELECT person_id FROM person_span WHERE account_id = %(account)s)
 ), rows AS (
   SELECT u.day, u.n, f.person_id FROM usage u JOIN fragment f ON f.id = u.fragment_id
-  WHERE u.account_id = %(account)s AND u.day BETWEEN %(since)s AND %(until)s
+  WHERE u.account_id IN (SELECT id FROM own) AND u.day BETWEEN %(since)s AND %(until)s
   UNION ALL
-  SELECT u.day, u.n, f.person_id FROM joined j JOIN fragment f ON f.person_id = j.person_id
+  SELECT u.day, u.n, f.person_id FROM spans s JOIN fragment f ON f.person_id = s.person_id
   JOIN usage u ON u.fragment_id = f.id AND u.account_id = 0
-  WHERE j.account_id = %(account)s AND u.day BETWEEN %(since)s AND %(until)s
-    AND (j.is_first OR j.since_ms < (u.day + 1) * 86400000::bigint)
-    AND (j.next_ms IS NULL OR j.next_ms >= (u.day + 1) * 86400000::bigint)
+  WHERE s.account_id = %(account)s AND u.day BETWEEN %(since)s AND %(until)s
+    AND (s.is_first OR s.from_ms < (u.day + 1) * 86400000::bigint)
+    AND (s.next_ms IS NULL OR s.next_ms >= (u.day + 1) * 86400000::bigint)
 )
 SELECT day, sum(n)::bigint, count(DISTINCT person_id) FROM rows GROUP BY day ORDER BY day
 """

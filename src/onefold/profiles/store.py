@@ -64,12 +64,32 @@ WHERE p.id = t.id AND p.last_seen_ms IS DISTINCT FROM t.last_ms
 DROP_PEOPLE = "DELETE FROM person WHERE id = ANY(%s)"
 DROP_ACCOUNTS = "DELETE FROM person_account WHERE person_id = ANY(%s)"
 SAVE_ACCOUNTS = """
-INSERT INTO person_account (person_id, account_id, since_ms, last_ms, is_primary)
-SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bool[])
+INSERT INTO person_account (person_id, account_id, since_ms, last_ms, is_primary, until_ms, rung,
+  confidence, role)
+SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bool[],
+  %b::bigint[], %b::smallint[], %b::real[], %b::text[])
+"""
+DROP_SPANS = "DELETE FROM person_span WHERE person_id = ANY(%s)"
+SAVE_SPANS = """
+INSERT INTO person_span (person_id, from_ms, account_id)
+SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[])
+"""
+MEMBERSHIPS = """
+SELECT p.person_id, a.key, p.until_ms IS NULL, p.is_primary
+FROM person_account p JOIN account a ON a.id = p.account_id
+WHERE p.person_id = ANY(%s) ORDER BY p.person_id, p.since_ms, a.key
+"""
+SPANS = """
+SELECT s.person_id, s.from_ms, coalesce(a.key, '')
+FROM person_span s LEFT JOIN account a ON a.id = s.account_id
+WHERE s.person_id = ANY(%s) ORDER BY s.person_id, s.from_ms
+"""
+MEMBERS_INSIDE = """
+SELECT account_id, person_id FROM person_account WHERE account_id = ANY(%s) AND until_ms IS NULL
 """
 MEMBERS = "SELECT account_id, person_id FROM person_account WHERE account_id = ANY(%s)"
 MEMBERS_FRAGMENTS = """
-SELECT f.id FROM account a JOIN person_account p ON p.account_id = a.id
+SELECT f.id FROM account a JOIN person_account p ON p.account_id = coalesce(a.merged_into, a.id)
 JOIN fragment f ON f.person_id = p.person_id WHERE md5(a.key) = md5(%s)
 """
 PEOPLE_AFTER = "SELECT id FROM person WHERE id > %s ORDER BY id LIMIT %s"
@@ -121,6 +141,10 @@ class AccountRow(msgspec.Struct, frozen=True, gc=False):
     since_ms: int
     last_ms: int
     is_primary: bool
+    until_ms: int | None = None
+    rung: int = 1
+    confidence: float = 1.0
+    role: str = ""
 
 
 def load_states(conn: Connection, ids: Sequence[int]) -> dict[int, model.State]:
@@ -257,6 +281,7 @@ def save_people(conn: Connection, rows: Sequence[ListRow], gone: Sequence[int]) 
     if gone:
         conn.execute(DROP_PEOPLE, (list(gone),))
         conn.execute(DROP_ACCOUNTS, (list(gone),))
+        conn.execute(DROP_SPANS, (list(gone),))
 
 
 def see_people(conn: Connection, last_ms: Mapping[int, int | None]) -> None:
@@ -265,17 +290,43 @@ def see_people(conn: Connection, last_ms: Mapping[int, int | None]) -> None:
         conn.execute(SEE_PEOPLE, _columns(sorted(last_ms.items()), 2))
 
 
-def save_accounts(conn: Connection, people: Sequence[int], rows: Sequence[AccountRow]) -> None:
-    """Replace the memberships of these people."""
+def save_accounts(
+    conn: Connection,
+    people: Sequence[int],
+    rows: Sequence[AccountRow],
+    spans: Sequence[tuple[int, int, int]],
+) -> None:
+    """Replace these people's memberships; `spans`: (person, from_ms, account) of unnamed facts."""
     conn.execute(DROP_ACCOUNTS, (list(people),))
+    conn.execute(DROP_SPANS, (list(people),))
     if rows:
-        conn.execute(SAVE_ACCOUNTS, _columns([msgspec.structs.astuple(r) for r in rows], 5))
+        conn.execute(SAVE_ACCOUNTS, _columns([msgspec.structs.astuple(r) for r in rows], 9))
+    if spans:
+        conn.execute(SAVE_SPANS, _columns(spans, 3))
 
 
-def members(conn: Connection, account_ids: Sequence[int]) -> dict[int, list[int]]:
-    """People by account."""
+def memberships(
+    conn: Connection, people: Sequence[int]
+) -> tuple[dict[int, list[tuple[str, bool, bool]]], dict[int, list[tuple[int, str]]]]:
+    """(account key, still in, primary) by person, and (from_ms, key) of facts that name none."""
+    joined: dict[int, list[tuple[str, bool, bool]]] = {}
+    spans: dict[int, list[tuple[int, str]]] = {}
+    for person, *row in conn.execute(MEMBERSHIPS, (list(people),)):
+        joined.setdefault(person, []).append((row[0], row[1], row[2]))
+    if joined:
+        for person, from_ms, key in conn.execute(SPANS, (list(joined),)):
+            spans.setdefault(person, []).append((from_ms, key))
+    return joined, spans
+
+
+def members(
+    conn: Connection, account_ids: Sequence[int], *, inside: bool = False
+) -> dict[int, list[int]]:
+    """People by account: all that ever were in it, or those `inside` now."""
     out: dict[int, list[int]] = {i: [] for i in account_ids}
-    for account_id, person_id in conn.execute(MEMBERS, (list(account_ids),)):
+    for account_id, person_id in conn.execute(
+        MEMBERS_INSIDE if inside else MEMBERS, (list(account_ids),)
+    ):
         out[account_id].append(person_id)
     return out
 

@@ -1,8 +1,6 @@
-"""The unified record: one read of a person or account across all rooms, one set of commands.
-Every door uses it. `Connections`, `Gate` and what `access` offers are how doors let callers in.
-"""
+"""The unified record: one read of a person or account, one set of commands, for every door."""
 
-from onefold.record import decisions, namespaces, whois
+from onefold.record import decisions, domains, membership, namespaces, whois
 from onefold.record.access import (
     CSRF_HEADER,
     SESSION_COOKIE,
@@ -34,7 +32,8 @@ from onefold.record.timelines import account_timeline, is_account, person_timeli
 __all__ = [
     "CSRF_HEADER", "SESSION_COOKIE", "ApiKey", "Connections", "Gate", "Pool", "Session", "SignedIn",
     "Throttle", "TooMany", "account", "account_timeline", "close_signal", "create_key", "decisions",
-    "explain", "is_account", "list_accounts", "list_keys", "list_members", "list_people", "log_in",
-    "log_out", "named", "namespaces", "open_ticket", "person", "person_timeline", "resolve_account",
-    "resolve_person", "revoke_key", "timeline", "viewer_of_key", "viewer_of_session", "whois",
+    "domains", "explain", "is_account", "list_accounts", "list_keys", "list_members", "list_people",
+    "log_in", "log_out", "membership", "named", "namespaces", "open_ticket", "person",
+    "person_timeline", "resolve_account", "resolve_person", "revoke_key", "timeline",
+    "viewer_of_key", "viewer_of_session", "whois",
 ]  # fmt: skip

@@ -1,9 +1,11 @@
 """An account as everybody sees it, and the list of accounts."""
 
 from onefold import audiences, crm, profiles
+from onefold.identity import accounts
+from onefold.identity.accounts import reads as ladder
 from onefold.kernel import clock, errors, ids, limits
 from onefold.kernel.viewer import Viewer
-from onefold.record import keyset, lines, model, refs, store
+from onefold.record import family, keyset, lines, model, refs, store
 from onefold.storage import Connection
 
 RISKS = ("warning", "critical")
@@ -32,8 +34,11 @@ def account(conn: Connection, viewer: Viewer, ref: str, now_ms: int) -> model.Ac
     row = find(conn, viewer, ref)
     account_id: int = row["id"]
     view = profiles.account(conn, viewer, account_id)
-    of_account = {"account_id": ids.api_id("acc", account_id)}
+    own = [account_id, *(r["id"] for r in ladder.merged(conn, viewer, account_id))]
+    of_account = {"account_id": [ids.api_id("acc", i) for i in own]}
+    asked = store.account_row(conn, refs.account(ref))
     traits = lines.traits(view.traits, store.source_keys(conn)) if view else {}
+    found_people = ladder.people(conn, viewer, account_id, limits.account_people_max)
     return {
         "id": ids.api_id("acc", account_id),
         "identifiers": [
@@ -45,15 +50,8 @@ def account(conn: Connection, viewer: Viewer, ref: str, now_ms: int) -> model.Ac
             }
         ],
         "traits": traits,
-        "people": [
-            {
-                "id": ids.api_id("per", p["id"]),
-                "name": p["name"],
-                "email": p["email"],
-                "last_seen": clock.iso(p["last_seen_ms"]),
-            }
-            for p in store.people_of(conn, account_id, limits.account_people_max)
-        ],
+        "people": [_person(p) for p in found_people],
+        **family.of(conn, viewer, row, asked["id"] if asked else account_id),
         "audiences": lines.audiences(
             (m.key, m.name, m.since_ms)
             for m in audiences.memberships_of(conn, viewer, "account", account_id)
@@ -79,6 +77,22 @@ def account(conn: Connection, viewer: Viewer, ref: str, now_ms: int) -> model.Ac
         "version": row["version"],
         "created_at": clock.iso(clock.from_datetime(row["created_at"])) or "",
         "updated_at": clock.iso(clock.from_datetime(row["updated_at"])) or "",
+    }
+
+
+def _person(row: store.Row) -> model.PersonLink:
+    rung = accounts.Rung(row["rung"])
+    return {
+        "id": ids.api_id("per", row["id"]),
+        "name": row["name"],
+        "email": row["email"],
+        "last_seen": clock.iso(row["last_seen_ms"]),
+        "role": row["role"] or row["title"],
+        "since": clock.iso(row["since_ms"]) if row["since_ms"] else None,
+        "until": clock.iso(row["until_ms"]),
+        "primary": row["is_primary"],
+        "rung": rung.name.lower(),
+        "confidence": round(row["confidence"], 2),
     }
 
 
@@ -114,6 +128,7 @@ def list_accounts(
     """
     viewer.must_read()
     query = store.Query(store.ACCOUNTS, store.ACCOUNTS_TEXT)
+    query.where(store.LIVING)
     if audience is not None:
         query.where(store.IN_AUDIENCE_ACCOUNTS, audience=lines.key("audience", audience))
     if owner == NOBODY:

@@ -25,12 +25,14 @@ class TraitLine(TypedDict):
 
 
 class AccountLink(TypedDict):
-    """An account of a person."""
+    """An account that a person is or was (`until`) in."""
 
     id: str
     name: str
     primary: bool
     key: str
+    until: str | None
+    role: str
 
 
 class AudienceLink(TypedDict):
@@ -98,12 +100,57 @@ class Person(TypedDict):
 
 
 class PersonLink(TypedDict):
-    """A person of an account."""
+    """A person of an account, or who was in it (`until`); `rung` is what says so."""
 
     id: str
     name: str
     email: str
     last_seen: str | None
+    role: str
+    since: str | None
+    until: str | None
+    primary: bool
+    rung: str
+    confidence: float
+
+
+class AccountName(TypedDict):
+    """An account, as named elsewhere."""
+
+    id: str
+    key: str
+    name: str
+
+
+class Domain(TypedDict):
+    """A domain that an account claims: who said so, whether it is the owner, who else claims it."""
+
+    domain: str
+    source: str
+    owned: bool
+    verdict: str
+    others: list[AccountName]
+
+
+class Child(TypedDict):
+    """An account below another; `depth` 1 is its child."""
+
+    id: str
+    key: str
+    name: str
+    parent_id: str
+    depth: int
+    people: int
+    open_tickets: int
+    risk: str
+
+
+class RollUp(TypedDict):
+    """What an account and those below it add up to; a person in several counts once."""
+
+    accounts: int
+    people: int
+    open_tickets: int
 
 
 class UsageDay(TypedDict):
@@ -115,7 +162,11 @@ class UsageDay(TypedDict):
 
 
 class Account(TypedDict):
-    """An account. `people` are the newest seen, `people_total` counts all; `health` is signals'."""
+    """An account. `people` are the newest seen, former ones last; `people_total` counts those in.
+
+    `parents`: the account above it, then the one above that. `merged`: accounts that turned out to
+    be this one; `merged_into` is its own id when one of those was asked for. `health` is signals'.
+    """
 
     id: str
     identifiers: list[IdentifierLine]
@@ -135,6 +186,13 @@ class Account(TypedDict):
     risk: str
     risk_reason: str
     people_total: int
+    made: str
+    domains: list[Domain]
+    parents: list[AccountName]
+    children: list[Child]
+    roll_up: RollUp
+    merged: list[AccountName]
+    merged_into: str | None
     usage: list[UsageDay]
     tickets: list[dict[str, Any]]
     tasks: list[dict[str, Any]]

@@ -45,6 +45,8 @@ def person(conn: Connection, viewer: Viewer, ref: str) -> model.Person:
                 "name": r["name"] or r["key"],
                 "primary": r["is_primary"],
                 "key": r["key"],
+                "until": clock.iso(r["until_ms"]),
+                "role": r["role"],
             }
             for r in accounts
         ],

@@ -122,6 +122,7 @@ SELECT a.id, a.key, a.name, a.domain, a.industry, a.plan, a.owner_id, a.health, 
   a.last_seen_ms, a.name_sort, a.version, {match} AS match
 FROM account a
 """
+LIVING = "a.merged_into IS NULL"
 ACCOUNTS_TEXT = "(a.name_sort || ' ' || lower(a.key) || ' ' || a.domain)"
 IN_AUDIENCE_PEOPLE = """
 EXISTS (SELECT 1 FROM membership m JOIN audience u ON u.id = m.audience_id
@@ -144,7 +145,8 @@ ACCOUNT_NAMES = "SELECT id, name, key FROM account WHERE id = ANY(%s)"
 PEOPLE_NAMES = "SELECT id, name, email FROM person WHERE id = ANY(%s)"
 OWNERS = "SELECT id, name, email FROM app_user WHERE id = ANY(%s)"
 PEOPLE_COUNTS = """
-SELECT account_id, count(*) FROM person_account WHERE account_id = ANY(%s) GROUP BY account_id
+SELECT account_id, count(*) FROM person_account
+WHERE account_id = ANY(%s) AND until_ms IS NULL GROUP BY account_id
 """
 
 
@@ -261,19 +263,19 @@ def people_counts(conn: Connection, account_ids: Sequence[int]) -> dict[int, int
 SOURCE_KEYS = "SELECT id, key FROM source"
 PERSON = "SELECT id, name, email, title, known FROM person WHERE id = %s"
 ACCOUNTS_OF = """
-SELECT a.id, a.name, a.key, pa.is_primary FROM person_account pa
+SELECT a.id, a.name, a.key, pa.is_primary, pa.until_ms, pa.role FROM person_account pa
 JOIN account a ON a.id = pa.account_id
-WHERE pa.person_id = %s ORDER BY pa.is_primary DESC, pa.since_ms, a.id
+WHERE pa.person_id = %s ORDER BY pa.until_ms IS NOT NULL, pa.is_primary DESC, pa.since_ms, a.id
 """
 ACCOUNT_HEAD = """
 SELECT a.*, u.name AS owner_name, u.email AS owner_email,
-  (SELECT count(*) FROM person_account pa WHERE pa.account_id = a.id) AS people_total
+  (SELECT count(*) FROM person_account pa WHERE pa.account_id = a.id AND pa.until_ms IS NULL)
+    AS people_total
 FROM account a LEFT JOIN app_user u ON u.id = a.owner_id
 """
-PEOPLE_OF = """
-SELECT p.id, p.name, p.email, p.last_seen_ms
-FROM person_account pa JOIN person p ON p.id = pa.person_id
-WHERE pa.account_id = %s ORDER BY p.last_seen_ms DESC NULLS LAST, p.id LIMIT %s
+OPEN_TICKETS = """
+SELECT count(*) FROM ticket t JOIN account a ON a.id = t.account_id
+WHERE t.status <> 'resolved' AND coalesce(a.merged_into, a.id) = ANY(%s)
 """
 ACCOUNT_BY_ID = "WHERE a.id = %s"
 ACCOUNT_BY_KEY = "WHERE md5(a.key) = md5(%s) AND a.key = %s"
@@ -359,15 +361,23 @@ def source_keys(conn: Connection) -> dict[int, str]:
 
 
 def account(conn: Connection, wanted: int | str) -> Row | None:
-    """An account by id or key, with its owner."""
+    """An account by id or key, with its owner; one that turned out to be another is that one."""
+    row = account_row(conn, wanted)
+    if row is not None and row["merged_into"] is not None:
+        return account_row(conn, row["merged_into"])
+    return row
+
+
+def account_row(conn: Connection, wanted: int | str) -> Row | None:
+    """An account by id or key: its own row, also when it turned out to be another."""
     if isinstance(wanted, int):
         return _one(conn, ACCOUNT_HEAD + ACCOUNT_BY_ID, (wanted,))
     return _one(conn, ACCOUNT_HEAD + ACCOUNT_BY_KEY, (wanted, wanted))
 
 
-def people_of(conn: Connection, account_id: int, people_max: int) -> list[Row]:
-    """An account's people, newest seen first."""
-    return _all(conn, PEOPLE_OF, (account_id, people_max))
+def open_tickets(conn: Connection, account_ids: Sequence[int]) -> int:
+    """How many tickets of these accounts, and of those merged into them, are not resolved."""
+    return int(conn.execute(OPEN_TICKETS, (list(account_ids),)).fetchall()[0][0])
 
 
 def fragments_of_person(conn: Connection, person_id: int) -> list[int]:

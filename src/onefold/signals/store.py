@@ -1,7 +1,7 @@
 """The signals' only SQL: usage by account and person, signal rows, and what health looks at.
 
-Usage with account 0 belongs to the account that its person was in on that day: the latest joined
-by the day's end, else the first ever joined. So a mover does not take history along.
+Usage with account 0 belongs to the account that its person was in on that day (person_span): the
+latest joined by the day's end, else the first ever joined. So a mover takes no history along.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,31 +18,35 @@ from onefold.storage import Connection
 Row = dict[str, Any]
 _DAY_MIN, _DAY_MAX = -(2**31), 2**31 - 1
 
-# `ids`: the accounts wanted, or null for all. Both arms can use an index when it is given.
+# `ids`: the accounts wanted, or null for all. Both arms can use an index when it is given. An
+# account that turned out to be another counts there.
 _PARTS = f"""
 WITH member AS (
-  SELECT person_id FROM person_account
+  SELECT person_id FROM person_span
   WHERE %(ids)s::bigint[] IS NULL OR account_id = ANY(%(ids)s)
 ), span AS (
   SELECT person_id, account_id,
     CASE WHEN row_number() OVER joined = 1 THEN {_DAY_MIN}
-         ELSE since_ms / {clock.DAY_MS} END AS from_day,
-    coalesce(lead(since_ms) OVER joined / {clock.DAY_MS}, {_DAY_MAX}) AS to_day
-  FROM person_account
+         ELSE from_ms / {clock.DAY_MS} END AS from_day,
+    coalesce(lead(from_ms) OVER joined / {clock.DAY_MS}, {_DAY_MAX}) AS to_day
+  FROM person_span
   WHERE %(ids)s::bigint[] IS NULL OR person_id = ANY(ARRAY(SELECT person_id FROM member))
-  WINDOW joined AS (PARTITION BY person_id ORDER BY since_ms, account_id)
+  WINDOW joined AS (PARTITION BY person_id ORDER BY from_ms)
+), merged AS (
+  SELECT id, merged_into FROM account WHERE merged_into IS NOT NULL
 ), part AS (
-  SELECT u.account_id, f.person_id, u.day, u.name_id, u.n
-  FROM usage u JOIN fragment f ON f.id = u.fragment_id
+  SELECT coalesce(m.merged_into, u.account_id) AS account_id, f.person_id, u.day, u.name_id, u.n
+  FROM usage u JOIN fragment f ON f.id = u.fragment_id LEFT JOIN merged m ON m.id = u.account_id
   WHERE u.account_id <> 0 AND u.day >= %(since)s AND u.day <= %(until)s
-    AND (%(ids)s::bigint[] IS NULL OR u.account_id = ANY(%(ids)s))
+    AND (%(ids)s::bigint[] IS NULL OR u.account_id = ANY(%(ids)s)
+      OR u.account_id = ANY(ARRAY(SELECT id FROM merged WHERE merged_into = ANY(%(ids)s))))
   UNION ALL
   SELECT s.account_id, s.person_id, u.day, u.name_id, u.n
   FROM span s
   JOIN fragment f ON f.person_id = s.person_id AND f.person_id <> 0
   JOIN usage u ON u.fragment_id = f.id AND u.account_id = 0
     AND u.day >= s.from_day AND u.day < s.to_day
-  WHERE u.day >= %(since)s AND u.day <= %(until)s
+  WHERE u.day >= %(since)s AND u.day <= %(until)s AND s.account_id <> 0
     AND (%(ids)s::bigint[] IS NULL OR s.account_id = ANY(%(ids)s))
 )
 """
@@ -113,14 +117,15 @@ SELECT count(*) FROM (
 
 ACCOUNTS = """
 SELECT id, health ->> 'band' FROM account
-WHERE %(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s) ORDER BY id
+WHERE merged_into IS NULL AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s)) ORDER BY id
 """
 PRESSING = """
-SELECT account_id, count(*) FILTER (WHERE priority = 'urgent'),
-  count(*) FILTER (WHERE priority = 'high')
-FROM ticket WHERE status <> 'resolved' AND priority IN ('high', 'urgent')
-  AND account_id IS NOT NULL AND (%(ids)s::bigint[] IS NULL OR account_id = ANY(%(ids)s))
-GROUP BY account_id
+SELECT coalesce(a.merged_into, a.id), count(*) FILTER (WHERE t.priority = 'urgent'),
+  count(*) FILTER (WHERE t.priority = 'high')
+FROM ticket t JOIN account a ON a.id = t.account_id
+WHERE t.status <> 'resolved' AND t.priority IN ('high', 'urgent')
+  AND (%(ids)s::bigint[] IS NULL OR coalesce(a.merged_into, a.id) = ANY(%(ids)s))
+GROUP BY 1
 """
 
 

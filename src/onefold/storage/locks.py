@@ -11,3 +11,4 @@ JOBS = 724_010  # one process of background jobs, for as long as it lives
 RULES = 724_011  # while plans or the rules of sources change: their numbers commit in order
 LAKE = 724_012  # while the lake is written: one process owns every commit
 NAMESPACES = 724_013  # while the identifier rules change: their numbers commit in order
+FAMILY = 724_014  # while an account gets a parent: two at once must not close a circle

@@ -15,6 +15,7 @@ from onefold.web.handlers import (
     identifiers,
     identity,
     imports,
+    ladder,
     people,
     plans,
     pulls,
@@ -31,9 +32,9 @@ from onefold.web.handlers import (
 )
 
 _ROOMS = (
-    home, people, identity, accounts, tickets, tasks, audiences, signals, sources, source_items,
-    webhooks, connectors, connector_setup, destinations, settings, imports, transformations, plans,
-    identifiers, review, trust, pulls,
+    home, people, identity, ladder, accounts, tickets, tasks, audiences, signals, sources,
+    source_items, webhooks, connectors, connector_setup, destinations, settings, imports,
+    transformations, plans, review, trust, pulls, identifiers,
 )  # fmt: skip
 
 

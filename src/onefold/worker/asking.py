@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from onefold import audiences, crm, identity, profiles
-from onefold.profiles import dirty
+from onefold.profiles import dirty, merge
 from onefold.storage import Connection
 from onefold.worker.cache import Cache, Entity
 from onefold.worker.catalog import Catalog
@@ -44,7 +44,7 @@ class Asking:
                 people[i],
                 [states[f] for f in people[i].fragments],
                 self,
-                [accounts[key] for _, key in people[i].accounts if key in accounts],
+                [accounts[key] for key in people[i].inside if key in accounts],
                 tickets.get(i, ()),
             )
             for i in wanted
@@ -70,10 +70,18 @@ class Asking:
         """The account fragments' states, by account key, if any definition reads them."""
         if not self.catalog.through_traits:
             return {}
-        keys = sorted({key for p in people.values() for _, key in p.accounts})
+        book = self.cache.book
+        wanted = sorted({key for p in people.values() for key in p.inside})
+        keys = [k for key in wanted for k in book.keys(key)]
         fragments = identity.account_fragments_of(self.conn, keys) if keys else {}
         states = self.cache.load_states(self.conn, fragments.values())
-        return {key: states[f] for key, f in fragments.items()}
+        out: dict[str, profiles.State] = {}
+        for key in wanted:
+            found = [states[fragments[k]] for k in book.keys(key) if k in fragments]
+            if found:
+                one = len(found) == 1
+                out[key] = found[0] if one else profiles.State(traits=merge.traits(found))
+        return out
 
     def owners(self, contacts: Sequence[int], accounts: Sequence[int]) -> list[str]:
         """E-mails of who looks after these."""
@@ -110,8 +118,10 @@ class Asking:
 
     def _known(self, account_ids: Sequence[int]) -> dict[int, Entity]:
         missing = [i for i in account_ids if not self.cache.entities.get((dirty.ACCOUNT, i))]
-        keys = crm.account_keys(self.conn, missing) if missing else {}
-        fragments = identity.account_fragments_of(self.conn, list(keys.values())) if keys else {}
+        found = crm.account_keys(self.conn, missing) if missing else {}
+        keys = {i: self.cache.book.keys(key) for i, key in found.items()}
+        flat = [key for own in keys.values() for key in own]
+        fragments = identity.account_fragments_of(self.conn, flat) if flat else {}
         return self.cache.load_accounts(self.conn, account_ids, keys, fragments)
 
     def account_tickets(self, account_id: int) -> list[audiences.TicketState]:
@@ -122,16 +132,17 @@ class Asking:
         ]
 
     def member_states(self, account_id: int) -> list[Member]:
-        """The states of an account's people, each with the accounts they joined."""
-        entities = self.cache.load_people(self.conn, self.members(account_id))
+        """The states of an account's people, former ones too, with whose their facts are."""
+        people = profiles.store.members(self.conn, [account_id])[account_id]
+        entities = self.cache.load_people(self.conn, people)
         states = self.cache.load_states(
             self.conn, {f for e in entities.values() for f in e.fragments}
         )
-        return [([states[f] for f in e.fragments], e.accounts) for e in entities.values()]
+        return [([states[f] for f in e.fragments], e.spans) for e in entities.values()]
 
     def members(self, account_id: int) -> list[int]:
-        """Who belongs to an account."""
-        return profiles.store.members(self.conn, [account_id])[account_id]
+        """Who belongs to an account now."""
+        return profiles.store.members(self.conn, [account_id], inside=True)[account_id]
 
     def people_of(self, account_id: int, key: str, node: Any, ask: Any) -> list[Verdict]:
         """For each of an account's people whether a condition holds."""

@@ -65,20 +65,28 @@ class Generations(Generic[K, V]):
 class Entity(msgspec.Struct):
     """What the worker knows of a person or account besides its states.
 
-    fragments    of the person; for an account its own fragment, or none
+    fragments    of the person; for an account its own and those of accounts that are it
     members      audience id → since_ms
     due_ms       when the due list wakes it, or None
     contacts     CRM contact ids of a person
-    accounts     account keys a person joined, as of the last look: (since_ms, key)
+    joined       keys of the accounts a person is or was in, as of the last look
+    inside       those of them the person is in now
+    primary      the key of the one that lists show, or ""
+    spans        whose a person's facts are that name no account: (from_ms, key)
     key          of an account
+    keys         of accounts that turned out to be it
     """
 
     fragments: tuple[int, ...]
     members: dict[int, int]
     due_ms: int | None
     contacts: tuple[int, ...] = ()
-    accounts: tuple[tuple[int, str], ...] = ()
+    joined: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
+    primary: str = ""
+    spans: tuple[tuple[int, str], ...] = ()
     key: str = ""
+    keys: tuple[str, ...] = ()
 
 
 class Cache:
@@ -89,6 +97,7 @@ class Cache:
         self.entities: Generations[tuple[int, int], Entity] = Generations(limits.people_cached_max)
         self.rollups = Rollups(limits.accounts_cached_max)
         self.verdicts = Verdicts(limits.accounts_cached_max)
+        self.book = identity.accounts.Book()  # what people decided about accounts
 
     def clear(self) -> None:
         """Forget everything: what is in memory may not be what is stored."""
@@ -131,16 +140,18 @@ class Cache:
             contacts = identity.contacts_of(conn, SYSTEM, missing)
             members = audiences.current(conn, "person", missing)
             due = profiles.store.due_of(conn, dirty.PERSON, missing)
-            states = self.load_states(conn, (f for ids in fragments.values() for f in ids))
+            joined, spans = profiles.store.memberships(conn, missing)
             for i in missing:
-                own = tuple(fragments.get(i, ()))
-                joined = profiles.merge.memberships(states[f] for f in own)
+                found = joined.get(i, ())
                 out[i] = Entity(
-                    fragments=own,
+                    fragments=tuple(fragments.get(i, ())),
                     members=members.get(i, {}),
                     due_ms=due.get(i),
                     contacts=tuple(contacts.get(i, ())),
-                    accounts=tuple(joined),
+                    joined=tuple(key for key, _, _ in found),
+                    inside=tuple(key for key, still, _ in found if still),
+                    primary=next((key for key, _, primary in found if primary), ""),
+                    spans=tuple(spans.get(i, ())),
                 )
                 self.entities.put((dirty.PERSON, i), out[i])
         return out
@@ -149,23 +160,27 @@ class Cache:
         self,
         conn: Connection,
         account_ids: Sequence[int],
-        keys: Mapping[int, str],
+        keys: Mapping[int, Sequence[str]],
         fragments: Mapping[str, int],
     ) -> dict[int, Entity]:
-        """Accounts by id; `keys` and `fragments` (by key) are needed for those not in memory."""
+        """Accounts by id; `keys` and `fragments` (by key) are needed for those not in memory.
+
+        `keys`: the account's own first, then of accounts that turned out to be it.
+        """
         out, missing = self._known(dirty.ACCOUNT, account_ids)
         if missing:
             members = audiences.current(conn, "account", missing)
             due = profiles.store.due_of(conn, dirty.ACCOUNT, missing)
             for i in missing:
-                own = fragments.get(keys[i])
+                own = tuple(fragments[key] for key in keys[i] if key in fragments)
                 out[i] = Entity(
-                    fragments=() if own is None else (own,),
+                    fragments=own,
                     members=members.get(i, {}),
                     due_ms=due.get(i),
-                    key=keys[i],
+                    key=keys[i][0],
+                    keys=tuple(keys[i][1:]),
                 )
-                if own is not None:  # one without a fragment may get it any time
+                if len(own) == len(keys[i]):  # one without a fragment may get it any time
                     self.entities.put((dirty.ACCOUNT, i), out[i])
         return out
 

@@ -20,6 +20,7 @@ from onefold.storage import Connection, fold_name
 from onefold.worker.asking import Asking
 from onefold.worker.cache import Cache, Entity
 from onefold.worker.catalog import Catalog, Live
+from onefold.worker.ladder import Accounts
 from onefold.worker.subjects import AccountSubject, PersonSubject
 
 _QUEUE_ROWS = 16
@@ -37,10 +38,14 @@ class Outcome:
         self.gone: list[int] = []
         self.grouped: list[int] = []
         self.accounts: list[profiles.store.AccountRow] = []
+        self.spans: list[tuple[int, int, int]] = []  # person, from_ms, account id
+        self.spread: set[str] = set()  # domains of which to count the accounts of their people
         self.due: list[tuple[int, int, int]] = []
         self.undue: dict[int, list[int]] = {dirty.PERSON: [], dirty.ACCOUNT: []}
         self.next = later
         self.people_seen: dict[int, int | None] = {}  # person id → last_ms, nothing else changed
+        self.touched: set[str] = set()  # keys of accounts whose people may be others now
+        self.left: set[int] = set()  # account ids that somebody's primary was
         self.seen: dict[int, int] = {}  # account id → when one of its people was last seen
 
 
@@ -55,14 +60,14 @@ class Round(msgspec.Struct):
 class Conclude:
     """The concluding half of the worker."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, accounts: Accounts) -> None:
         self.cache = cache
-        self.account_ids: dict[str, int] = {}
+        self.accounts = accounts
         self._round: Round | None = None
 
-    def forget(self) -> None:
+    def forget(self, conn: Connection) -> None:
         """After a failed transaction: begin the round again."""
-        self.account_ids.clear()
+        self.accounts.forget(conn)
         self._round = None
 
     def step(self, conn: Connection, catalog: Catalog, now_ms: int) -> int:
@@ -94,15 +99,20 @@ class Conclude:
         self._accounts(conn, catalog, [m for m in taken if m.kind == dirty.ACCOUNT], out)
         with conn.pipeline():  # PostgreSQL writes while the next statement is made
             profiles.store.save_people(conn, out.rows, out.gone)
+            identity.accounts.store.drop_clues(conn, out.gone)
             profiles.store.see_people(conn, out.people_seen)
             if out.grouped:
-                profiles.store.save_accounts(conn, out.grouped, out.accounts)
+                profiles.store.save_accounts(conn, out.grouped, out.accounts, out.spans)
             crm.touch_accounts(conn, out.seen)
             profiles.store.set_due(conn, out.due)
             for kind, entity_ids in out.undue.items():
                 profiles.store.drop_due(conn, kind, entity_ids)
             if out.changes:
                 audiences.apply(conn, out.changes)
+        self.cache.verdicts.drop(out.touched)
+        self.cache.rollups.drop(out.touched)  # now: a sum made before this would miss people
+        crm.see_accounts_anew(conn, sorted(out.left))
+        self.accounts.spread(conn, out)
         if out.changes:
             self._enqueue(conn, catalog, out)
 
@@ -116,12 +126,12 @@ class Conclude:
         people = self.cache.load_people(conn, [m.entity_id for m in marks])
         states = self.cache.load_states(conn, {f for p in people.values() for f in p.fragments})
         asking = Asking(conn, catalog, self.cache, out.now_ms, out.next)
+        named = self._identifiers(conn, marks)
         grouped = [m for m in marks if m.flags & (dirty.GROUPS | dirty.ALL)]
         if grouped:
-            self._group(conn, grouped, people, states, out)
+            self.accounts.group(conn, grouped, people, states, named, out)
         wanted = {m.entity_id: _wanted(m, catalog, catalog.people) for m in marks}
         subjects = asking.people(wanted, people)
-        named = self._identifiers(conn, marks)
         for mark in marks:
             person = people[mark.entity_id]
             if not person.fragments:
@@ -147,53 +157,8 @@ class Conclude:
             out.seen[account] = max(out.seen.get(account, 0), last_ms)
 
     def _primary(self, person: Entity) -> int | None:
-        """The account joined last, if it is known by id."""
-        return self.account_ids.get(person.accounts[-1][1]) if person.accounts else None
-
-    def _group(
-        self,
-        conn: Connection,
-        marks: Sequence[dirty.Mark],
-        people: Mapping[int, Entity],
-        states: Mapping[int, profiles.State],
-        out: Outcome,
-    ) -> None:
-        """Write again which accounts people are in; accounts entered or left look again."""
-        for mark in marks:
-            person = people[mark.entity_id]
-            spans = merge.groups(states[f] for f in person.fragments)
-            joined = sorted((first, key) for key, (first, _) in spans.items())
-            self._know_accounts(conn, [key for _, key in joined])
-            out.grouped.append(mark.entity_id)
-            for n, (first, key) in enumerate(joined):
-                out.accounts.append(
-                    profiles.store.AccountRow(
-                        person_id=mark.entity_id,
-                        account_id=self.account_ids[key],
-                        since_ms=first,
-                        last_ms=spans[key][1],
-                        is_primary=n == len(joined) - 1,
-                    )
-                )
-            touched = sorted({key for _, key in (*joined, *person.accounts)})
-            self.cache.rollups.drop(touched)
-            self.cache.verdicts.drop(touched)
-            self._mark_accounts(conn, touched, out)
-            mark.flags |= dirty.ALL if tuple(joined) != person.accounts else 0
-            person.accounts = tuple(joined)
-
-    def _mark_accounts(self, conn: Connection, keys: Sequence[str], out: Outcome) -> None:
-        """Who belongs to these accounts may have changed: look at all of them again."""
-        self._know_accounts(conn, keys)
-        for key in keys:
-            out.next.add(dirty.ACCOUNT, self.account_ids[key], dirty.GROUPS | dirty.ALL)
-
-    def _know_accounts(self, conn: Connection, keys: Sequence[str]) -> None:
-        missing = [k for k in keys if k not in self.account_ids]
-        if missing:
-            if len(self.account_ids) > limits.identifiers_cached_max:
-                self.account_ids.clear()
-            self.account_ids.update(crm.accounts_by_key(conn, missing))
+        """The account that lists show, if it is known by id."""
+        return self.accounts.ids.get(person.primary) if person.primary else None
 
     def _identifiers(
         self, conn: Connection, marks: Sequence[dirty.Mark]
@@ -238,7 +203,7 @@ class Conclude:
             self._change(audience_id, dirty.PERSON, person_id, False, person, subject, why, out)
         out.gone.append(person_id)
         out.undue[dirty.PERSON].append(person_id)
-        self._mark_accounts(conn, [key for _, key in person.accounts], out)
+        self.accounts.leave(conn, person, out)
         self.cache.entities.drop([(dirty.PERSON, person_id)])
 
     def _pass_on(self, mark: dirty.Mark, person: Entity, catalog: Catalog, out: Outcome) -> None:
@@ -250,10 +215,10 @@ class Conclude:
             touched |= catalog.through_people
         if not touched:
             return
-        for _, key in person.accounts:
+        for key in person.joined:
             if touched & catalog.through_people:
                 self.cache.verdicts.ask_again(key, mark.entity_id)
-            account = self.account_ids.get(key)
+            account = self.accounts.ids.get(key)
             if account is None:
                 out.next.add(dirty.PERSON, mark.entity_id, dirty.GROUPS, touched)
             else:
@@ -264,6 +229,9 @@ class Conclude:
     def _accounts(
         self, conn: Connection, catalog: Catalog, marks: Sequence[dirty.Mark], out: Outcome
     ) -> None:
+        asking = Asking(conn, catalog, self.cache, out.now_ms, out.next)
+        self.accounts.claim(conn, marks, out)
+        marks = self._without_gone(conn, asking, marks, out)
         direct = catalog.people & catalog.through_traits
         self._expand(conn, [(m, m.definitions & direct) for m in marks], out)
         wanted = {m.entity_id: _wanted(m, catalog, catalog.accounts) for m in marks}
@@ -271,7 +239,8 @@ class Conclude:
         looked = [m for m in marks if wanted[m.entity_id] or told[m.entity_id]]
         if not looked:
             return
-        asking = Asking(conn, catalog, self.cache, out.now_ms, out.next)
+        there = crm.account_keys(conn, [m.entity_id for m in looked])
+        looked = [m for m in looked if m.entity_id in there]  # one that went needs no look
         crm_ids = catalog.index.touched_by_crm["account"]
         asked = [i for i, definitions in wanted.items() if definitions & crm_ids]
         subjects = asking.accounts([m.entity_id for m in looked], asked)
@@ -283,6 +252,37 @@ class Conclude:
             entity = subject.entity
             self._evaluate(mark, entity, subject, wanted[mark.entity_id], catalog, out, soonest)
         self._expand(conn, news, out)
+
+    def _without_gone(
+        self,
+        conn: Connection,
+        asking: Asking,
+        marks: Sequence[dirty.Mark],
+        out: Outcome,
+    ) -> list[dirty.Mark]:
+        """Marks of accounts that are: of merged ones the other account looks, empty ones go."""
+        merged = self.accounts.book.merged_ids
+        gone = dict.fromkeys(self.accounts.drop_empty(conn, marks), "Nobody is in it any more.")
+        for mark in marks:
+            if mark.entity_id in merged:
+                gone[mark.entity_id] = "Merged into another account."
+                out.next.add(
+                    dirty.ACCOUNT, merged[mark.entity_id], mark.flags & ~dirty.CLAIMS,
+                    mark.definitions,
+                )  # fmt: skip
+        if not gone:
+            return list(marks)
+        out.undue[dirty.ACCOUNT] += gone
+        for account_id, members in audiences.current(conn, "account", list(gone)).items():
+            entity = Entity((), members, None)
+            subject = AccountSubject(account_id, entity, [], asking, [])
+            why = [{"text": gone[account_id]}]
+            for audience_id in list(members):
+                self._change(
+                    audience_id, dirty.ACCOUNT, account_id, False, entity, subject, why, out
+                )
+        self.cache.entities.drop((dirty.ACCOUNT, i) for i in gone)
+        return [m for m in marks if m.entity_id not in gone]
 
     def _tell(
         self, subject: AccountSubject, told: set[int], catalog: Catalog, now_ms: int

@@ -22,6 +22,7 @@ from onefold.worker import catalog as catalogs
 from onefold.worker.cache import Cache
 from onefold.worker.conclude import Conclude
 from onefold.worker.ingest import Ingest
+from onefold.worker.ladder import Accounts
 
 _CATALOG_MS = 100
 _DESK_MS = 100
@@ -29,6 +30,7 @@ _DUE_MS = 100
 _CONCLUDE_S = 1.5
 _INGEST_S = 1.5
 _UNDO_MS = 200
+_ACCOUNTS_MS = 100
 _PRUNE_MS = 600_000
 
 logger = structlog.get_logger("onefold.worker")
@@ -43,18 +45,19 @@ class Engine:
         self.conn = conn
         self.cache = Cache()
         self.catalog = catalogs.load(conn)
-        self.ingest = Ingest(conn, self.cache, now_ms)
+        self.accounts = Accounts(conn, self.cache)
+        self.ingest = Ingest(conn, self.cache, self.accounts, now_ms)
         if usage_changed is not None:
             self.ingest.usage_changed = usage_changed
         self._more_replay = True
         self._take_up_rules(now_ms)
-        self.conclude = Conclude(self.cache)
+        self.conclude = Conclude(self.cache, self.accounts)
         backfill.take_up(conn, self.catalog, self.ingest.seq)
         self.catalog = catalogs.load(conn)
         conn.commit()
-        self._next = dict.fromkeys(("catalog", "desk", "due", "undo", "prune"), 0)
+        self._next = dict.fromkeys(("catalog", "accounts", "desk", "due", "undo", "prune"), 0)
         self._more_backfill = True
-        self._more_undo = False
+        self._more_undo = self._more_accounts = False
         self._more_desk = False
 
     def step(self, now_ms: int) -> bool:
@@ -62,6 +65,8 @@ class Engine:
         if self._time("catalog", now_ms, _CATALOG_MS):
             self._reload(now_ms)
         worked = self._decide(now_ms)
+        if self._more_accounts or self._time("accounts", now_ms, _ACCOUNTS_MS):
+            worked = self._take_up_accounts(now_ms) or worked
         worked = self._catch_up(now_ms) or worked
         worked = self._conclude(now_ms) or worked
         if self._more_desk or self._time("desk", now_ms, _DESK_MS):
@@ -87,7 +92,7 @@ class Engine:
         """Take a chunk of an import back, if one is to be reverted."""
         self._more_undo = undo.step(self.conn, self.catalog, self.ingest, now_ms)
         if self._more_undo:
-            self.conclude.forget()  # accounts it knows may be gone
+            self.conclude.forget(self.conn)  # accounts it knows may be gone
         self.conn.commit()
         return self._more_undo
 
@@ -97,11 +102,17 @@ class Engine:
         self.conn.commit()
         return self._more_replay
 
+    def _take_up_accounts(self, now_ms: int) -> bool:
+        """Follow what people decided about accounts, and look at everybody where that is due."""
+        self._more_accounts = self.accounts.take_up(self.conn, now_ms)
+        self.conn.commit()
+        return self._more_accounts
+
     def recover(self, conn: Connection, now_ms: int) -> None:
         """Go on with a new connection, or after a rollback: memory is rebuilt from the tables."""
         self.conn = conn
         self.ingest.forget(conn, now_ms)
-        self.conclude.forget()
+        self.conclude.forget(conn)
         self.catalog = catalogs.load(conn)
         conn.commit()
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from onefold import profiles
+from onefold.identity.accounts import clues
 from onefold.kernel import clock, facts
 from onefold.profiles import dirty, fold
 from onefold.worker.catalog import Catalog
@@ -59,6 +60,8 @@ class Folder:
             names = fold.fold_traits(state, fact)
             if names:
                 flags |= dirty.VIEW
+                if any(map(clues.reads, names)):
+                    flags |= dirty.GROUPS
                 definitions |= self.catalog.touched_by_traits(names, "person")
         for leaf, bucket, cell in fold.fold_leaves(state, fact, self._leaves(fact)):
             definitions |= leaf.definitions
@@ -88,7 +91,7 @@ class Folder:
         elif fact.category == "crm":
             if account:
                 self.marks.add(dirty.ACCOUNT, account, dirty.CRM)
-            return dirty.CRM
+            return dirty.CRM | dirty.GROUPS  # a contact's row says which account it is in
         return 0
 
     def _fold_group(self, fact: facts.Fact, account: str) -> None:
@@ -109,7 +112,8 @@ class Folder:
         elif fact.traits:
             names = fold.fold_traits(state, fact)
         self._mark_account(account, names)
-        self.marks.add(dirty.ACCOUNT, self.accounts[account], dirty.CRM)
+        ours = dirty.CRM | dirty.CLAIMS if fact.category == "crm" else dirty.CRM
+        self.marks.add(dirty.ACCOUNT, self.accounts[account], ours)
 
     def trait(self, fact: facts.Fact, state: profiles.State) -> None:
         """Only an account's traits: of its own fact, or of a group call of one of its people."""
@@ -127,7 +131,8 @@ class Folder:
         if any(n in _ACCOUNT_COLUMNS for n in names):
             self._account_traits[account] = None
         touched = self.catalog.touched_by_traits(names, "account")
-        self.marks.add(dirty.ACCOUNT, self.accounts[account], 0, touched)
+        flags = dirty.CLAIMS if any(map(clues.reads, names)) else 0
+        self.marks.add(dirty.ACCOUNT, self.accounts[account], flags, touched)
 
     def account_traits(self, ids: dict[str, int]) -> list[tuple[int, dict[str, Any]]]:
         """(account id, columns) of accounts whose columns follow changed traits."""

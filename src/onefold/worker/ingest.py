@@ -20,6 +20,7 @@ from onefold.storage import Connection
 from onefold.worker.cache import Cache
 from onefold.worker.catalog import Catalog
 from onefold.worker.folder import Folder
+from onefold.worker.ladder import Accounts
 
 READER = "worker"
 
@@ -57,8 +58,9 @@ def hour_of(at_ms: int) -> int:
 class Ingest:
     """The folding half of the worker. One writer: it alone changes states."""
 
-    def __init__(self, conn: Connection, cache: Cache, now_ms: int) -> None:
+    def __init__(self, conn: Connection, cache: Cache, ladder: Accounts, now_ms: int) -> None:
         self.cache = cache
+        self.ladder = ladder
         self.seq = log.checkpoint(conn, READER)
         self.names = profiles.store.names(conn)
         self.dedupe = log.dedupe.Dedupe()
@@ -128,10 +130,10 @@ class Ingest:
     def apply(self, conn: Connection, batch: Batch, catalog: Catalog, now_ms: int) -> None:
         """Fold the batch and write everything it changed. The caller commits."""
         resolved = self.resolver.resolve(conn, batch.fresh)
-        own = self._account_fragments(conn, batch.fresh)
+        marks = dirty.Marks()
+        own = self._account_fragments(conn, batch.fresh, marks)
         states = self.cache.load_states(conn, {*resolved.fragments, *own.values()})
         self._name(conn, batch.fresh)
-        marks = dirty.Marks()
         usage: dict[profiles.store.UsageKey, int] = defaultdict(int)
         folder = Folder(catalog, states, self.names, self.accounts, marks, usage, own)
         for fact, fragment, person, seen in zip(
@@ -139,7 +141,8 @@ class Ingest:
         ):
             folder.take(fact, fragment, person, seen)
         people = self.cache.load_people(conn, folder.pending.people())
-        folder.pending.settle(self.cache.rollups, {i: p.accounts for i, p in people.items()})
+        spans = {i: p.spans for i, p in people.items()}
+        folder.pending.settle(self.cache.rollups, spans, self.ladder.book.aliases)
         crm.apply_account_traits(conn, folder.account_traits(self.accounts))
         changed = {i: states[i] for i in {*resolved.fragments, *own.values()}}
         with conn.pipeline():  # PostgreSQL writes while the next statement is made
@@ -183,12 +186,17 @@ class Ingest:
         self.dedupe.add(batch.keys, batch.received_ms)
         self.seq = batch.last_seq
 
-    def _account_fragments(self, conn: Connection, found: Sequence[facts.Fact]) -> dict[str, int]:
+    def _account_fragments(
+        self, conn: Connection, found: Sequence[facts.Fact], marks: dirty.Marks
+    ) -> dict[str, int]:
         """Rows for accounts first named here, and fragments of those whose own traits change."""
         named = {f.account for f in found if f.account is not None}
         new = sorted(named - self.accounts.keys())
         if new:
             self.accounts.update(crm.ensure_accounts(conn, new))
+            identity.accounts.store.named(conn, new)
+            for key in new:
+                marks.add(dirty.ACCOUNT, self.accounts[key], dirty.CLAIMS)
             if len(self.accounts) > limits.identifiers_cached_max:
                 self.accounts = {k: self.accounts[k] for k in named}
         groups = sorted({f.account for f in found if f.account and f.kind == "group"})

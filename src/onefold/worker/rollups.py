@@ -116,15 +116,19 @@ class Pending:
         """Those whose accounts have to be known."""
         return list({person for person, account, *_ in self._notes if not account})
 
-    def settle(self, rollups: Rollups, joined: Mapping[int, merge.Memberships]) -> None:
-        """Move the sums on."""
+    def settle(
+        self, rollups: Rollups, spans: Mapping[int, merge.Spans], aliases: Mapping[str, str]
+    ) -> None:
+        """Move the sums on. `aliases`: keys of accounts that turned out to be another."""
         for person, named, leaf, bucket, cell in self._notes:
             account = named
             if not account:
-                accounts = joined[person]
-                if not accounts:
+                found = spans[person]
+                if not found:
                     continue
-                account = accounts[0][1]
-                if len(accounts) > 1:
-                    account = merge.account_on(accounts, fold.day_of(leaf, bucket) or 0)
+                account = found[0][1]
+                if len(found) > 1:
+                    account = merge.account_on(found, fold.day_of(leaf, bucket) or 0)
+            elif aliases:
+                account = aliases.get(account, account)
             rollups.add(account or "", leaf, bucket, cell)

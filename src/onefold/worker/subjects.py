@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from onefold.worker.asking import Asking
     from onefold.worker.cache import Entity
 
-Member = tuple[Sequence[profiles.State], Sequence[tuple[int, str]]]  # states, accounts joined
+Member = tuple[Sequence[profiles.State], merge.Spans]  # states, whose facts that name no account
 Related = tuple[int, int, int | None]  # for how many it holds, of how many, until when
 
 
@@ -68,7 +68,7 @@ class PersonSubject:
 
     def related(self, node: Any, ask: Any, _: int) -> Related:
         """For how many of the person's accounts it holds; when that turns its people are told."""
-        keys = [key for _, key in self.entity.accounts]
+        keys = self.entity.inside
         return sum(self.asking.account_holds(key, node, ask) for key in keys), len(keys), None
 
 
@@ -141,6 +141,6 @@ class AccountSubject:
         people = self.asking.member_states(self.id)
         for leaf in self.catalog.shared_leaves:
             if self.rollups.get(self.key, leaf.id) is None:
-                found = merge.shared_buckets(people, leaf, self.key)
+                found = merge.shared_buckets(people, leaf, self.key, self.entity.keys)
                 self.rollups.put(self.key, leaf.id, found)
         return self.rollups.get(self.key, leaf_id) or {}

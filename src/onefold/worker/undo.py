@@ -125,7 +125,7 @@ class _Undo:
             self.marks.add(dirty.PERSON, person, _SHOWN | dirty.CRM)
         keys = sorted({f.account for f in found if f.account})
         for account in crm.accounts_by_key(self.conn, keys).values():
-            self.marks.add(dirty.ACCOUNT, account, _SHOWN | dirty.CRM)
+            self.marks.add(dirty.ACCOUNT, account, _SHOWN | dirty.CRM | dirty.CLAIMS)
         profiles.store.put_marks(self.conn, self.marks)
         log.dedupe.skip(self.conn, seq, [f.pos for f in found])
         self.ingest.cache.clear()

@@ -54,15 +54,19 @@ def account_page(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
 
 def _account(ask: door.Ask, conn: Any, ref: str, **more: Any) -> door.Page:
     tab = ask.query.get("tab", "overview")
-    tab = tab if tab in ("overview", "people", "activity") else "overview"
+    tab = tab if tab in ("overview", "people", "company", "activity") else "overview"
     account = record.account(conn, ask.viewer, ref, ask.now_ms)
     usage = account["usage"][-90:]
     spark, total, trend = data.trend_words(usage)
     values: dict[str, Any] = {"days": [], "next": None}
     if tab == "activity":
         values = data.activity(conn, ask, account["id"])
+    decided: list[Any] = []
+    if tab == "company":
+        decided = record.membership.of_account(conn, ask.viewer, account)
     return door.page(
-        ask, "account.html", a=account, tab=tab, spark=spark, events_14=total, trend=trend,
+        ask, "account.html", a=account, decided=decided, tab=tab, spark=spark,
+        events_14=total, trend=trend,
         active_14=max((d["people"] for d in usage[-14:]), default=0),
         traits=_traits(account["traits"]), chart=data.usage_chart(usage),
         chart_words=data.usage_words(usage),
@@ -113,6 +117,27 @@ def account_edit(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
         return door.go(ask, f"/accounts/{after.id}", toast)
     with ask.open() as conn:
         return _account(ask, conn, after.id, toast=toast)
+
+
+@post("/accounts/{ref:str}/parent", sync_to_thread=True)
+def account_parent(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
+    """Say which account it belongs to, by key; empty: to none."""
+    ask = door.ask_of(request)
+    wanted = ask.form.get("parent", "").strip()
+    back = f"/accounts/{ref}?tab=company"
+    try:
+        with ask.open() as conn:
+            parent = None
+            if wanted:
+                named = wanted if wanted.startswith("acc_") else f"account_id:{wanted}"
+                parent = record.resolve_account(conn, ask.viewer, named)
+            values = {"parent_id": parent}
+            crm.accounts.update(conn, ask.viewer, ref, values, ask.now_ms)
+    except errors.NotFound:
+        return door.go(ask, back, {"text": "No account has this key"})
+    except errors.Invalid as error:
+        return door.go(ask, back, {"text": f"Parent {error.faults[0].problem}"})
+    return door.go(ask, back, {"text": "Parent saved"})
 
 
 @post("/accounts/bulk", sync_to_thread=True)
@@ -166,5 +191,5 @@ def _form(
 
 HANDLERS = [
     accounts_list, account_new, account_create, accounts_bulk, account_page, account_timeline,
-    account_edit,
+    account_edit, account_parent,
 ]  # fmt: skip

@@ -58,7 +58,7 @@ def person_page(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """A person: who they are at the left, what happened in the centre."""
     ask = door.ask_of(request)
     tab = ask.query.get("tab", "")
-    tab = tab if tab in ("activity", "identity") else "overview"
+    tab = tab if tab in ("activity", "identity", "accounts") else "overview"
     with ask.open() as conn:
         if ref.startswith("con_"):
             return _of_contact(ask, conn, ref, tab)
@@ -85,6 +85,8 @@ def _person(ask: door.Ask, conn: Any, person: Any, tab: str) -> door.Page:
         counts=data.counts(conn, ask),
         **data.activity(conn, ask, person["id"], None if tab == "activity" else 12),
         **(identity.shown(ask, conn, person) if tab == "identity" else {}),
+        ladder=record.membership.of_person(conn, ask.viewer, person["id"])
+        if tab == "accounts" else None,
     )  # fmt: skip
 
 
