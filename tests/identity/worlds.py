@@ -11,7 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from onefold.identity import decisions
+from onefold import identity
+from onefold.identity import decisions, namespaces
 from onefold.kernel import identifiers
 from onefold.kernel.facts import Fact, Identifier
 from onefold.kernel.viewer import SYSTEM
@@ -256,6 +257,7 @@ def resolved_wrong(conn: Connection, seed: int, people: int = 6) -> list[str]:
     with conn.transaction(force_rollback=True):
         worker = parts.Worker(conn, identifiers_max=rng.choice((4, 1000)))
         seen: set[int] = set()
+        changed = False
         try:
             while found or said:
                 size = rng.randint(1, 40)
@@ -269,10 +271,32 @@ def resolved_wrong(conn: Connection, seed: int, people: int = 6) -> list[str]:
                         worker.crash(fresh)
                     worker.feed(fresh)
                 _say_or_undo(worker, said, rng)
+                if rng.random() < 0.15:
+                    worker.change(_rules(rng))
+                    changed = True
+            if changed:
+                worker.replay(rng.choice((1, 7, 500)))
             worker.check()
         except AssertionError as error:
             return [f"the resolver and f differ: {error}"[:300]]
     return []
+
+
+def _rules(rng: random.Random) -> identity.Rules:
+    """Other rules, as an admin may make them."""
+    window = rng.choice((None, None, 7))
+    values = rng.sample([f"p{n}@mail{n}.example" for n in range(6)], rng.randint(0, 3))
+    rows = [
+        namespaces.Row("user_id", priority=10, limit=rng.choice((1, 1, 2))),
+        namespaces.Row("contact", priority=20),
+        namespaces.Row(
+            "email", priority=rng.choice((5, 30)), limit=rng.choice((1, 2, 5)), window_days=window,
+            hub=rng.choice((None, 2)), blocked=tuple(values),
+        ),
+        namespaces.Row("anonymous_id", "device", 90, None),
+        namespaces.Row("account_id", "account", 100, None),
+    ]  # fmt: skip
+    return namespaces.compiled(rows)
 
 
 def _say_or_undo(worker: parts.Worker, said: list[decisions.Said], rng: random.Random) -> None:
