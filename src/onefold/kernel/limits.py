@@ -306,7 +306,7 @@ import_shown_chars_max = 80  # of a value in a fault
 
 # the lake
 lake_commit_rows_max = 200_000  # facts of one commit
-lake_commit_bytes_max = 64_000_000  # of log rows behind one commit, unpacked or not
+lake_commit_bytes_max = 32_000_000  # of its rows in memory; files are a fifth of that
 lake_row_group_rows = 64_000
 lake_file_bytes_min = 64_000_000  # smaller files of a day are written together
 lake_small_files_max = 8  # of one day; more are written together
@@ -316,6 +316,7 @@ lake_extract_every_s = 900  # people, identifiers, accounts and memberships are 
 lake_keep_every_s = 3_600  # files written together, snapshots expired
 lake_undone_max = 1_000_000  # facts taken back that one rewrite looks for
 lake_query_memory_mb = 1_000
+lake_rewrite_memory_mb = 192  # beside imports in the same process; DuckDB spills beyond it
 lake_tail_rows_max = 2_000_000  # facts that one query reads from the log beside the files
 
 # connectors: programs of others, run as processes

@@ -53,7 +53,7 @@ def rewrite(lake: Lake, files: Sequence[DataFile], without: Sequence[int] = ()) 
         .fields[0]
         .transform.to_human_string(table.schema().find_type("happened_at"), files[0].partition[0])
     )
-    with query.duck(memory_mb=limits.lake_query_memory_mb // 2) as connection:
+    with query.duck(threads=1, memory_mb=limits.lake_rewrite_memory_mb) as connection:
         paths = [file.file_path for file in files]
         source = query.relation(connection, table, "facts", paths)
         connection.register("without", pa.table({"pos": pa.array(without, pa.int64())}))
@@ -77,7 +77,7 @@ def _tables(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
 
 
 def _holds(table: Table, path: str, positions: Sequence[int]) -> bool:
-    with query.duck() as connection:
+    with query.duck(threads=1, memory_mb=limits.lake_rewrite_memory_mb) as connection:
         connection.register("wanted", pa.table({"pos": pa.array(positions, pa.int64())}))
         source = query.relation(connection, table, "facts", [path])
         found = connection.execute(

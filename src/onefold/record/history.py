@@ -92,23 +92,25 @@ def append(conn: Connection, one: lake.Lake, look: lake.keep.Look) -> int:
         parts: list[pa.Table] = []
         rows = size = 0
         upto = seq
-        for reached, read, part in _stretches(conn, seq):
+        for reached, part in _stretches(conn, seq):
             parts.append(part)
             upto = reached
-            rows, size = rows + part.num_rows, size + read
+            rows, size = rows + part.num_rows, size + part.nbytes
             if rows >= limits.lake_commit_rows_max or size >= limits.lake_commit_bytes_max:
                 break
         conn.rollback()
         if upto == seq:
             return total
         one.append_facts(pa.concat_tables(parts), upto)
+        parts.clear()
+        pa.default_memory_pool().release_unused()
         logger.info("lake appended", facts=rows, seq=upto)
         seq, total = upto, total + rows
         look()
 
 
-def _stretches(conn: Connection, seq: int) -> Iterator[tuple[int, int, pa.Table]]:
-    """What lies between `seq` and the worker: (last log row, bytes read, its facts) each."""
+def _stretches(conn: Connection, seq: int) -> Iterator[tuple[int, pa.Table]]:
+    """What lies between `seq` and the worker: (last log row, the facts up to there) each."""
     head = log.checkpoint(conn, _WORKER)
     rules = governance.load(conn)
     while seq < head:
@@ -116,7 +118,7 @@ def _stretches(conn: Connection, seq: int) -> Iterator[tuple[int, int, pa.Table]
         if not found:
             return
         seq = found[-1].seq
-        yield seq, sum(len(row.body) for row in found), _rows(conn, found, rules)
+        yield seq, _rows(conn, found, rules)
 
 
 def _rows(conn: Connection, found: Sequence[log.Row], rules: governance.Rules) -> pa.Table:
@@ -223,7 +225,7 @@ def opened(conn: Connection, viewer: Viewer, one: lake.Lake) -> Iterator[lake.qu
     viewer.must_admin()
     parts = [lake.rows.SCHEMA.empty_table()]
     total = 0
-    for _, _, part in _stretches(conn, one.seq()):
+    for _, part in _stretches(conn, one.seq()):
         parts.append(part)
         total += part.num_rows
         if total > limits.lake_tail_rows_max:
