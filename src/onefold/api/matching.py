@@ -225,7 +225,7 @@ def get_trust(call: Call) -> matching.trust.Trust:
     with call.open() as conn:
         found = matching.trust.latest(conn, call.viewer)
     if found is None:
-        raise errors.NotFound("The numbers are not made yet. Ask for them by POST.")
+        raise errors.NotFound("There is no count yet. Ask for one by POST.")
     return found
 
 

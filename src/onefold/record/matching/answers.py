@@ -372,7 +372,7 @@ def undo(
     viewer.must_write()
     found = review.store.of_batch(conn, batch)
     if not found:
-        raise errors.NotFound(f"No answers with the number {batch} are there to undo.")
+        raise errors.NotFound(f"There is no answer with the number {batch} to undo.")
     undone = []
     for candidate_id, decision_id in found:
         said = decisions.get(conn, viewer, decision_id)
