@@ -23,6 +23,7 @@ def _path(path: str) -> str:
         "import_id",
         "preview_id",
         "pull_id",
+        "domain",
     ):
         out = out.replace(f"{{{name}}}", "999999")
     out = out.replace("{pos}", "999999")

@@ -154,13 +154,13 @@ def test_identifiers_of_other_systems_are_spoken_of_like_any_other(bench: Bench)
     billing = {"externalIds": [{"type": "stripe_customer", "id": "cus_1", "collection": "users"}]}
     bench.send({**track("u1", "Paid"), "context": billing})
     bench.wait(1000)
-    assert why(bench, "stripe_customer:cus_1", "user_id:u1")["same"]
+    assert why(bench, "stripe_customer_id:cus_1", "user_id:u1")["same"]
     trial = whois.simulate(
-        bench.conn, ANN, bench.now_ms, decision="not_same", a="stripe_customer:cus_1",
+        bench.conn, ANN, bench.now_ms, decision="not_same", a="stripe_customer_id:cus_1",
         b="user_id:u1",
     )  # fmt: skip
     assert trial["changes"]
-    person = record.resolve_person(bench.conn, ANN, "stripe_customer:cus_1")
+    person = record.resolve_person(bench.conn, ANN, "stripe_customer_id:cus_1")
     assert person == bench.person("user_id", "u1")
     with pytest.raises(errors.NotFound, match="not a namespace"):
-        why(bench, "stripe_customers:cus_1", "user_id:u1")
+        why(bench, "stripe_customers_id:cus_1", "user_id:u1")

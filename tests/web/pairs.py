@@ -18,10 +18,11 @@ PAIRS = 6
 
 
 def user(n: int) -> dict[str, Any]:
+    """Traits of a user. A `phone` would be an identifier and join the two without a question."""
     given, surname = GIVEN[n % 10], SURNAMES[n % 6]
     return {
         "firstName": given, "lastName": surname, "email": f"{given}.{surname}@acme.test".lower(),
-        "phone": f"+49 30 {(n * 7_919_017) % 8_999_999 + 1_000_000}", "company": "Acme",
+        "workphone": f"+49 30 {(n * 7_919_017) % 8_999_999 + 1_000_000}", "company": "Acme",
     }  # fmt: skip
 
 
@@ -44,7 +45,7 @@ def seed(world: World) -> World:
             crm.contacts.create(
                 conn, SYSTEM, {
                     "first_name": one["firstName"], "last_name": one["lastName"],
-                    "phone": one["phone"],
+                    "phone": one["workphone"],
                 }, now,
             )  # fmt: skip
             conn.commit()

@@ -109,7 +109,7 @@ def test_likely_duplicates_show_while_a_contact_is_typed_in(pages: Pages, queue:
     user = pairs.user(7)
     answer = pages.send(
         "/contacts/likely", htmx=True, first_name=user["firstName"], last_name=user["lastName"],
-        phone=user["phone"], email="", title="", account_key="",
+        phone=user["workphone"], email="", title="", account_key="",
     )  # fmt: skip
     assert answer.status_code == 200
     assert f"{user['firstName']} {user['lastName']}" in answer.text

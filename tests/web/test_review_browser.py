@@ -112,5 +112,5 @@ def test_likely_duplicates_show_while_typing(page: Page, queue: World) -> None:
     page.keyboard.press("c")
     page.get_by_label("First name").fill(user["firstName"])
     page.get_by_label("Last name").fill(user["lastName"])
-    page.get_by_label("Phone").press_sequentially(user["phone"])
+    page.get_by_label("Phone").press_sequentially(user["workphone"])
     expect(page.get_by_text("Perhaps known already")).to_be_visible()

@@ -67,7 +67,7 @@ def test_an_answer_is_a_decision_and_the_pair_never_returns(world: World) -> Non
     said = decisions.get(world.conn, MAYA, int(done["decisions"][0].removeprefix("dec_")))
     assert (said.kind, said.actor_name, said.reason) == ("not_same", "Maya", "her sister")
     assert world.queue() == []
-    world.bench.send(identify("u0", phone=phone_of(0), title="Boss"))
+    world.bench.send(identify("u0", workphone=phone_of(0), title="Boss"))
     world.bench.wait(1000)
     world.look()
     world.full()

@@ -31,7 +31,7 @@ def name_of(n: int) -> tuple[str, str]:
 
 
 def phone_of(n: int) -> str:
-    """The number of user n."""
+    """The number of user n: their work phone, since `phone` is an identifier that joins."""
     return f"+49 30 {(n * 7_919_017 + 1_234_567) % 8_999_999 + 1_000_000}"
 
 
@@ -49,7 +49,7 @@ class World:
             host = company.lower().replace(" ", "") + ".example"
             items.append(identify(
                 f"u{n}", firstName=given, lastName=surname, company=company, title=f"Role {n % 7}",
-                email=f"{given}.{surname}@{host}".lower(), phone=phone_of(n),
+                email=f"{given}.{surname}@{host}".lower(), workphone=phone_of(n),
             ))  # fmt: skip
         self.bench.send(*items)
         self.bench.wait(1000)

@@ -332,7 +332,7 @@ def answer_alike(
     viewer.must_write()
     found = review.store.like(conn, pattern)
     if not found:
-        raise errors.NotFound("No pair with that pattern waits for an answer.")
+        raise errors.NotFound("There is no pair with that pattern that waits for an answer.")
     held = [review.store.get(conn, viewer, i, hold=True) for i in sorted(found)]
     return _answer(conn, viewer, [c for c in held if c.status == "open"], said, reason, now_ms)
 

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -57,6 +57,9 @@ def _text(value: str) -> str | None:
     if value.startswith(_ZERO):
         return None
     return value.replace("\0", "\ufffd") if "\0" in value else value
+
+
+_DIGITS = 1_000  # of a decimal cursor: PostgreSQL's numeric is declared with at most so many
 
 
 def _decimal(value: Decimal) -> int | float | str | None:
@@ -143,7 +146,9 @@ def start(at: Position, overlap: int | None) -> Any:
     if at.kind == "integer":
         return int(at.value) - (limits.pull_overlap_n if overlap is None else overlap)
     if at.kind == "decimal":
-        return Decimal(at.value) - (limits.pull_overlap_n if overlap is None else overlap)
+        lag = limits.pull_overlap_n if overlap is None else overlap
+        # Subtracting would round to the context's digits.
+        return Context(prec=_DIGITS).subtract(Decimal(at.value), lag) if lag else Decimal(at.value)
     if at.kind == "float":
         return float(at.value) - (limits.pull_overlap_n if overlap is None else overlap)
     if at.kind == "uuid":
