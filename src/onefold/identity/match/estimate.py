@@ -31,7 +31,7 @@ OWN = {
     "person": ("given", "middle", "dob", "id", "gender", "occupation"),
     "organisation": ("company", "domain", "id", "legal_form"),
 }
-SURNAME_BITS = 1.0  # of a shared surname, beyond the place
+SURNAME_BITS = 2.0  # of a shared surname, beyond the place
 DIFFERENT_BITS = -4.0  # of each of two or more differences in what lasts, at least
 MATCHES_PER_RECORD = 0.3  # expected before anything is seen
 
