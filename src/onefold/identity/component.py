@@ -64,7 +64,9 @@ def regroup(
         answer = _run(region, live, rim)
         mixed = [refs for refs in answer.part.groups if not rim.keys().isdisjoint(refs)]
         mixed = [refs for refs in mixed if not live.keys().isdisjoint(refs)]
-        if not region.widen(rim[ref] for refs in mixed for ref in refs if ref in rim):
+        unsure = {ref for refs in mixed for ref in refs if ref in rim}
+        unsure |= _unsure(region, answer.part, rim)
+        if not region.widen(rim[ref] for ref in unsure):
             break
     out = Outcome([], [], set(), set(), store.Changes(thawed=region.thawed))
     _quarantine(region, frozen, fresh, new_id, out)
@@ -96,6 +98,19 @@ def regroup(
     out.changes.restored += [*given.restored, *given.moved]
     out.changes.aliases += [*given.merged.items(), *given.moved.items()]
     out.regrouped |= {entry.person_id for entry in given.entries}
+    return out
+
+
+def _unsure(region: Region, part: model.Partition, rim: Mapping[int, Part]) -> set[int]:
+    """Of the rim what a limit of several keeps out, where more than its one node may allow it.
+
+    A group with former ids counts as several people, and may hold several times as much.
+    """
+    out: set[int] = set()
+    for pair, why in part.suppressed.items():
+        reason, _, namespace = why.partition(":")
+        if reason == "limit" and region.rules.of(namespace).limit != 1:
+            out |= {ref for ref in pair if ref in rim and rim[ref].person not in region.ring}
     return out
 
 

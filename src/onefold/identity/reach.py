@@ -10,7 +10,8 @@ the rim, it is asked again with that one's group and the links within; and where
 group joins the core, with a rim of its own.
 
 (One thing a larger group can make legal: it may be several people that humans joined. So groups
-about which somebody decided something are never judged by less; they join the core.)
+about which somebody decided something are never judged by less; they join the core. And a group
+with former ids counts as several: `component.py` asks for all of it where that may matter.)
 
 (And a limit with a window goes by the dates of all of a value's links: with such rules everything
 that hangs together is the core.)
