@@ -33,6 +33,33 @@ def rules(*, data: Data = None, database_url: str | None = None) -> None:
     _print(found["items"])
 
 
+@app.command
+def rebuild(
+    *, memory_mb: int | None = None, data: Data = None, database_url: str | None = None
+) -> None:
+    """Group everybody anew from the stored links, and compare with the live grouping.
+
+    Writes nothing. As JSON on stdout; the exit code is 1 where something differs.
+
+    Parameters
+    ----------
+    memory_mb: Memory it may take before it uses the disk.
+    """
+    from onefold.identity import rebuild as anew  # DuckDB only when asked for
+    from onefold.kernel import limits
+
+    with database.connected(data, database_url) as conn:
+        found = anew.check(conn, SYSTEM, memory_mb or limits.rebuild_memory_mb)
+    _say(
+        f"{found.fragments:,} fragments, {found.links:,} links: {found.groups:,} people in "
+        f"{found.seconds} s; {found.solved:,} components needed the rules"
+    )
+    _say(f"{found.different:,} fragments are grouped otherwise than live")
+    print(msgspec.json.encode(found).decode())
+    if found.different:
+        raise SystemExit(1)
+
+
 @app.command(name="set")
 def set_(
     name: str,
