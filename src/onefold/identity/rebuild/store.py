@@ -4,6 +4,7 @@ One snapshot of the tables goes as CSV into a DuckDB with a bound on its memory,
 disk beyond it. Only components that f must look at pass through Python, one after the other.
 """
 
+import heapq
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -83,33 +84,38 @@ SELECT DISTINCT root FROM (
   SELECT l.root FROM label l JOIN node n USING (ref) WHERE n.most IS NOT NULL
     GROUP BY l.root, n.namespace, n.most HAVING count(*) > n.most
   UNION ALL SELECT root FROM label GROUP BY root HAVING count(*) > ?
-  UNION ALL SELECT l.root FROM word w JOIN label l ON l.ref = w.a OR l.ref = w.b
+  UNION ALL SELECT l.root FROM word w JOIN label l ON l.ref = w.a
+  UNION ALL SELECT l.root FROM word w JOIN label l ON l.ref = w.b
   UNION ALL SELECT l.root FROM label l JOIN node n USING (ref) WHERE n.namespace = ?
 )
 """
-ROWS = """
-SELECT l.root, 'node', n.ref, NULL, n.namespace, n.value, n.start, n.silent, NULL, NULL, NULL,
-  NULL, NULL
-FROM dirty d JOIN label l USING (root) JOIN node n USING (ref)
-UNION ALL
-SELECT DISTINCT l.root, 'rim', n.ref, NULL, n.namespace, n.value, n.start, true, NULL, NULL, NULL,
-  NULL, NULL
-FROM dirty d JOIN label l USING (root) JOIN node m USING (ref)
-JOIN (SELECT a, b FROM edge UNION ALL SELECT b, a FROM edge) e ON e.a = l.ref
-JOIN node n ON n.ref = e.b JOIN label k ON k.ref = n.ref
-WHERE n.silent AND NOT m.silent AND k.root <> l.root
-UNION ALL
-SELECT DISTINCT d.root, 'link', e.a, e.b, NULL, NULL, NULL, NULL, e.day, e.told, NULL, NULL, NULL
-FROM edge e JOIN label x ON x.ref = e.a JOIN label y ON y.ref = e.b
-JOIN node p ON p.ref = e.a JOIN node q ON q.ref = e.b
-JOIN dirty d ON d.root = x.root OR d.root = y.root
-WHERE x.root = y.root OR (d.root = x.root AND q.silent AND NOT p.silent)
-  OR (d.root = y.root AND p.silent AND NOT q.silent)
-UNION ALL
-SELECT x.root, 'word', w.a, w.b, NULL, NULL, NULL, NULL, NULL, NULL, w.same, w.at_ms, w.match
-FROM word w JOIN label x ON x.ref = w.a JOIN label y ON y.ref = w.b WHERE x.root = y.root
-ORDER BY 1
+# One statement a kind of row: what a component is made of, by `root`.
+INSIDE = """
+CREATE TABLE inside AS SELECT l.root, l.ref FROM label l JOIN dirty USING (root);
+CREATE TABLE bond AS SELECT i.root, e.a, e.b, e.day, e.told
+  FROM edge e JOIN inside i ON i.ref = e.a JOIN inside k ON k.ref = e.b WHERE i.root = k.root
+  UNION ALL SELECT i.root, e.a, e.b, e.day, e.told
+  FROM edge e JOIN inside i ON i.ref = e.a JOIN label k ON k.ref = e.b
+  JOIN node x ON x.ref = e.a JOIN node y ON y.ref = e.b
+  WHERE i.root <> k.root AND y.silent AND NOT x.silent
+  UNION ALL SELECT i.root, e.a, e.b, e.day, e.told
+  FROM edge e JOIN inside i ON i.ref = e.b JOIN label k ON k.ref = e.a
+  JOIN node x ON x.ref = e.a JOIN node y ON y.ref = e.b
+  WHERE i.root <> k.root AND x.silent AND NOT y.silent;
+CREATE TABLE rim AS SELECT root, ref FROM (
+  SELECT root, a AS ref FROM bond UNION SELECT root, b FROM bond) EXCEPT SELECT * FROM inside;
 """
+ROWS = {
+    "node": """SELECT i.root, 'node', i.ref, NULL, n.namespace, n.value, n.start, n.silent,
+NULL, NULL, NULL, NULL, NULL FROM inside i JOIN node n USING (ref) ORDER BY i.root""",
+    "rim": """SELECT r.root, 'rim', r.ref, NULL, n.namespace, n.value, n.start, true,
+NULL, NULL, NULL, NULL, NULL FROM rim r JOIN node n USING (ref) ORDER BY r.root""",
+    "link": """SELECT root, 'link', a, b, NULL, NULL, NULL, NULL, day, told, NULL, NULL, NULL
+FROM bond ORDER BY root""",
+    "word": """SELECT i.root, 'word', w.a, w.b, NULL, NULL, NULL, NULL, NULL, NULL,
+w.same, w.at_ms, w.match FROM word w JOIN inside i ON i.ref = w.a JOIN inside k ON k.ref = w.b
+WHERE i.root = k.root ORDER BY i.root""",
+}
 DIFFERENT = """
 CREATE TABLE found AS SELECT n.ref, n.person, coalesce(s.person, l.root) AS anew
 FROM node n JOIN label l USING (ref) LEFT JOIN solved s USING (ref);
@@ -228,8 +234,10 @@ def _solve(duck: Duck, rules: Rules) -> int:
     """Run f where something may forbid a link; the number of components."""
     duck.execute(DIRTY, [rules.component_max, FORMER])
     duck.execute("CREATE TABLE solved (ref BIGINT, person BIGINT)")
-    reading = duck.cursor()
-    rows = (row for chunk in _chunks(reading.execute(ROWS)) for row in chunk)
+    duck.execute(INSIDE)
+    reading = [duck.cursor() for _ in ROWS]
+    each = [_rows(one.execute(query)) for one, query in zip(reading, ROWS.values(), strict=True)]
+    rows = heapq.merge(*each, key=lambda row: row[0])
     done: list[tuple[int, int]] = []
     number = 0
     for _, component in groupby(rows, key=lambda row: row[0]):
@@ -239,8 +247,14 @@ def _solve(duck: Duck, rules: Rules) -> int:
             _solved(duck, done)
             done = []
     _solved(duck, done)
-    reading.close()
+    for one in reading:
+        one.close()
     return number
+
+
+def _rows(found: Duck) -> Iterator[tuple[Any, ...]]:
+    for chunk in _chunks(found):
+        yield from chunk
 
 
 def _solved(duck: Duck, done: list[tuple[int, int]]) -> None:
