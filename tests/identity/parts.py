@@ -276,7 +276,7 @@ class Worker:
             if why is None:  # (rules that silence an end may leave a link its old label)
                 assert joined or any(self._is_silent(keys[i]) for i in (a, b))
             elif max(map(len, ends)) == 1:  # else only chapters of the other end are meant
-                assert why in ("shared_device", "generic") or not joined
+                assert why in ("shared_device", "generic", "blocked") or not joined
 
     def _is_silent(self, key: Identifier) -> bool:
         rules = self.resolver.rules

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -204,3 +205,17 @@ def test_a_human_outranks_a_match() -> None:
     part = identity.partition(NODES, [], identity.RULES, [alike, Decision(q, p, same=False)])
     assert {p, q} not in [set(group) for group in part.groups]
     assert part.suppressed[min(p, q), max(p, q)] == "decision"
+
+
+def test_a_group_beyond_a_limit_by_human_word_has_its_devices_whatever_the_ids() -> None:
+    """With a limit of two user ids a human made one person of three."""
+    two = msgspec.structs.replace(identity.RULES.of("user_id"), limit=2)
+    namespaces = {**identity.RULES.namespaces, "user_id": two}
+    rules = msgspec.structs.replace(identity.RULES, namespaces=namespaces)
+    keys = [Identifier("user_id", v) for v in "abc"] + [Identifier("anonymous_id", "d")]
+    for order in ((0, 1, 2, 3), (3, 2, 1, 0)):
+        nodes = [Node(ref, key) for ref, key in zip(order, keys, strict=True)]
+        a, b, c, d = order
+        said = [Decision(a, b, True, 1), Decision(b, c, True, 2)]
+        part = identity.partition(nodes, [Link(c, d, 5)], rules, said)
+        assert grouped(part) == {frozenset(order)}

@@ -220,12 +220,16 @@ def _forbids(a: _Group, b: _Group, rules: Rules, *, decided: bool) -> str | None
 
 
 def _beyond(a: _Group, b: _Group, rules: Rules) -> Iterator[str]:
-    """The namespaces of which the two together would have too many values."""
+    """The namespaces of which the two together would have too many values.
+
+    Where only one of them has any, the other makes it no worse: a group that humans took beyond a
+    limit still has its devices.
+    """
     people = max(a.people, b.people)
-    for namespace, count in a.counts.items():
+    for namespace in sorted(a.counts.keys() & b.counts.keys()):
         rule = rules.of(namespace)
         limit = rule.limit
-        if limit is None or count + b.counts.get(namespace, 0) <= limit * people:
+        if limit is None or a.counts[namespace] + b.counts[namespace] <= limit * people:
             continue
         if rule.window_days is not None:
             found = sorted(a.dated.get(namespace, []) + b.dated.get(namespace, []))
