@@ -301,7 +301,8 @@ class Happened(msgspec.Struct, frozen=True):
     def fact(self, account: str | None = None) -> facts.Fact:
         return facts.Fact(
             pos=0, source_id=1, category=self.category, kind="track", name=self.name,
-            at_ms=self.at_ms, received_ms=self.at_ms, message_id="",
+            # Folds let go of what is past by its receipt: never after a time that is asked about.
+            at_ms=self.at_ms, received_ms=min(self.at_ms, NOW - 20_000), message_id="",
             home=facts.Identifier("user_id", "u"), identifiers=(), account=account, traits={},
             properties=self.properties,
         )  # fmt: skip

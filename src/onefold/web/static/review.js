@@ -5,6 +5,8 @@
   const { $, $$ } = window.onefold;
   let shown = $("#pair .pair")?.dataset.id;
 
+  // Answers have a source of their own (`main`): requests of one source wait for each other, and of
+  // those that wait all but the first are dropped.
   function front(link) {
     if (!link || link.dataset.pair === shown) return;
     shown = link.dataset.pair;
@@ -30,17 +32,19 @@
     return Object.fromEntries(["zone", "whose", "pattern"].map((k) => [k, query.get(k) ?? ""]).filter(([, v]) => v));
   }
   let busy = false;
+  const pressed = []; // keys struck while an answer is under way: a quick hand loses none
   async function send(verb, url, values) {
     if (busy) return;
     busy = true;
     try {
-      await htmx.ajax(verb, url, { values: { ...filters(), ...values }, target: "#review", swap: "outerHTML" });
+      await htmx.ajax(verb, url, { source: "main", values: { ...filters(), ...values }, target: "#review", swap: "outerHTML" });
     } finally { busy = false; }
     shown = $("#pair .pair")?.dataset.id;
     const open = $("#review-open");
     const count = $("#review")?.dataset.waiting;
     if (open && count) open.textContent = Number(count).toLocaleString("en");
     $(`.pairs a[data-pair="${shown}"]`)?.focus({ preventScroll: true });
+    while (pressed.length && !busy) press(pressed.shift());
   }
   document.addEventListener("submit", (event) => {
     const form = event.target.closest?.("form[data-answer]");
@@ -51,17 +55,23 @@
     send("POST", form.getAttribute("action"), { answer, reason, pair: following() });
   });
 
-  window.addEventListener("keydown", (event) => {
-    if ($("dialog[open]") || event.metaKey || event.ctrlKey || event.altKey || event.key.length !== 1) return;
-    if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
-    const key = event.key.toLowerCase();
+  // Whether the key means something here.
+  function press(key) {
     const button = $(`#pair [data-do="${key}"]`);
-    if (button) { button.click(); }
-    else if (key === "u") {
+    if (!button && key !== "u") return false;
+    if (busy) pressed.push(key);
+    else if (button) button.click();
+    else {
       const batch = $("#review").dataset.batch;
       if (batch) send("PATCH", "/identity/review/undo", { batch });
       else window.onefold.toast({ text: "Nothing to undo here" });
-    } else return;
+    }
+    return true;
+  }
+  window.addEventListener("keydown", (event) => {
+    if ($("dialog[open]") || event.metaKey || event.ctrlKey || event.altKey || event.key.length !== 1) return;
+    if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
+    if (!press(event.key.toLowerCase())) return;
     event.preventDefault();
     event.stopImmediatePropagation();
   }, true);
