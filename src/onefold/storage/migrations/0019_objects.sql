@@ -1,1 +1,2 @@
+-- Nothing; databases are stamped with this number.
 SELECT 1;

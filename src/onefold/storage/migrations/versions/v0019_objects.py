@@ -1,11 +1,11 @@
-"""CRM objects: leads, deals, activities."""
+"""Nothing: databases are stamped with this number."""
 
 from pathlib import Path
 
 from alembic import op
 
 revision = "0019"
-down_revision = "0018"
+down_revision = "0017"
 
 
 def upgrade() -> None:
