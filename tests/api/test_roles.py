@@ -66,6 +66,9 @@ def test_reading_needs_no_more_than_reader_and_changing_never_less_than_member()
     for method, path, role in ROUTES:
         if path.startswith("/api/keys") or role is None:
             continue
+        if path.endswith("/batch"):  # a read whose question is too long for an address
+            assert role == "reader"
+            continue
         assert (role == "reader") is (method == "GET"), (method, path, role)
 
 

@@ -2,15 +2,17 @@
 
 from typing import Annotated
 
-from litestar import get, patch, post
+from litestar import Response, get, patch, post
 from litestar.params import FromQuery, JSONBody, PathParameter
 
 from onefold import crm, record
-from onefold.api import door, records
+from onefold.api import door, etag, records
 from onefold.api.call import Call, path_text
+from onefold.api.people import Asked
 from onefold.api.records import Body, IfMatch
 from onefold.kernel import ids
-from onefold.record import model
+from onefold.record import bulk, model
+from onefold.record.profile import wanted as profile
 
 Ref = Annotated[str, PathParameter(description="`acc_3`, or a percent-encoded `account_id:acme`.")]
 _RECORDS = {"records": crm.accounts}
@@ -50,10 +52,30 @@ def create_account(call: Call, data: JSONBody[Body]) -> crm.Account:
 
 
 @get("/accounts/{ref:str}", opt=door.READER, sync_to_thread=True)
-def get_account(call: Call, ref: Ref) -> model.Account:
-    """Get an account: people, health, owner, traits, usage by day, tickets, tasks, signals."""
+def get_account(
+    call: Call,
+    ref: Ref,
+    fields: FromQuery[str | None] = None,
+    include: FromQuery[str | None] = None,
+    if_none_match: etag.IfNoneMatch = None,
+) -> Response[model.Account]:
+    """Get an account, whole or in part; 304 when `If-None-Match` names what would be answered."""
+    wanted = profile.parse(profile.ACCOUNT, fields, include)
     with call.open() as conn:
-        return record.account(conn, call.viewer, path_text(ref), call.now_ms)
+        found = bulk.account(conn, call.viewer, path_text(ref), call.now_ms, wanted)
+    answer: Response[model.Account] = etag.answer(found, if_none_match)
+    return answer
+
+
+@post("/accounts/batch", opt=door.READER, status_code=200, sync_to_thread=True)
+def get_accounts(call: Call, data: JSONBody[Asked]) -> bulk.Batch:
+    """Get up to 1,000 accounts, in the order asked; what is not there is named in its place."""
+    include = data.include
+    if data.fields is None and include is None:
+        include = ["identifiers", "traits", "audiences", "events"]
+    wanted = profile.parse(profile.ACCOUNT, data.fields, include, but=profile.SLOW)
+    with call.open() as conn:
+        return bulk.find_accounts(conn, call.viewer, data.ids, call.now_ms, wanted)
 
 
 @patch("/accounts/{ref:str}", opt=door.MEMBER | _RECORDS, sync_to_thread=True)
@@ -78,4 +100,11 @@ def get_account_timeline(
         return record.account_timeline(conn, call.viewer, path_text(ref), before, limit)
 
 
-HANDLERS = [list_accounts, create_account, get_account, change_account, get_account_timeline]
+HANDLERS = [
+    list_accounts,
+    create_account,
+    get_account,
+    get_accounts,
+    change_account,
+    get_account_timeline,
+]

@@ -27,7 +27,7 @@ _MUST = {
     "member": Viewer.must_write,
     "admin": Viewer.must_admin,
 }
-_NOT_QUERY = frozenset(("call", "data", "request", "if_match"))
+_NOT_QUERY = frozenset(("call", "data", "request", "if_match", "if_none_match"))
 READER = {"role": "reader"}
 MEMBER = {"role": "member"}
 ADMIN = {"role": "admin"}

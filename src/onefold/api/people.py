@@ -1,14 +1,16 @@
-"""People: read only, they are made of facts."""
+"""People: made of facts, read whole, in part, or a thousand at once."""
 
 from typing import Annotated
 
-from litestar import get
-from litestar.params import FromQuery, PathParameter
+import msgspec
+from litestar import Response, get, post
+from litestar.params import FromQuery, JSONBody, PathParameter
 
 from onefold import record
-from onefold.api import door
+from onefold.api import door, etag
 from onefold.api.call import Call, path_text
-from onefold.record import model
+from onefold.record import bulk, model
+from onefold.record.profile import wanted as profile
 
 Ref = Annotated[
     str,
@@ -44,11 +46,39 @@ def list_people(
         )
 
 
+class Asked(msgspec.Struct, forbid_unknown_fields=True):
+    """Who is asked for, and which parts. `fields`: these alone; `include`: these beside the head.
+
+    `ids`: ids or identifiers, at most 1,000 of them, 100 with `recent_events`.
+    """
+
+    ids: list[str]
+    fields: list[str] | None = None
+    include: list[str] | None = None
+
+
 @get("/people/{ref:str}", opt=door.READER, sync_to_thread=True)
-def get_person(call: Call, ref: Ref) -> model.Person:
-    """Get a person: identifiers, traits, accounts, audiences, counts of events."""
+def get_person(
+    call: Call,
+    ref: Ref,
+    fields: FromQuery[str | None] = None,
+    include: FromQuery[str | None] = None,
+    if_none_match: etag.IfNoneMatch = None,
+) -> Response[model.Person]:
+    """Get a person, whole or in part; 304 when `If-None-Match` names what would be answered."""
+    wanted = profile.parse(profile.PERSON, fields, include)
     with call.open() as conn:
-        return record.person(conn, call.viewer, path_text(ref))
+        found = bulk.person(conn, call.viewer, path_text(ref), wanted)
+    answer: Response[model.Person] = etag.answer(found, if_none_match)
+    return answer
+
+
+@post("/people/batch", opt=door.READER, status_code=200, sync_to_thread=True)
+def get_people(call: Call, data: JSONBody[Asked]) -> bulk.Batch:
+    """Get up to 1,000 people, in the order asked; who is not there is named in its place."""
+    wanted = profile.parse(profile.PERSON, data.fields, data.include, but=profile.SLOW)
+    with call.open() as conn:
+        return bulk.find_people(conn, call.viewer, data.ids, wanted)
 
 
 @get("/people/{ref:str}/timeline", opt=door.READER, sync_to_thread=True)
@@ -60,4 +90,4 @@ def get_person_timeline(
         return record.person_timeline(conn, call.viewer, path_text(ref), before, limit)
 
 
-HANDLERS = [list_people, get_person, get_person_timeline]
+HANDLERS = [list_people, get_person, get_people, get_person_timeline]

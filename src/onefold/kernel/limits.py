@@ -240,6 +240,12 @@ page_rows_max = 200
 page_rows_default = 50
 timeline_rows_max = 200
 
+# profiles for programs
+profile_fields_max = 200  # names in `fields` and `include` together
+profile_batch_max = 1_000  # people or accounts of one call
+profile_batch_events_max = 100  # of them with recent events
+profile_events_max = 10  # recent events of each
+
 # doors: API keys, sessions, requests
 connection_wait_s = 5  # for a pooled connection; then the answer is 503
 sign_in_remembered_s = 2  # a revoked key works no longer than this

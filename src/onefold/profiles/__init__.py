@@ -6,6 +6,7 @@ from onefold.profiles.reads import (
     account,
     account_timeline,
     names_of,
+    people,
     person,
     states_of,
     timeline,
@@ -15,6 +16,6 @@ from onefold.profiles.reads import (
 
 __all__ = [
     "PersonView", "State", "TimelineFact", "Touch", "Trait", "account", "account_timeline", "dirty",
-    "fold", "merge", "names_of", "person", "states_of", "store", "timeline", "timeline_fact",
-    "usage_by_day",
+    "fold", "merge", "names_of", "people", "person", "states_of", "store", "timeline",
+    "timeline_fact", "usage_by_day",
 ]  # fmt: skip

@@ -64,14 +64,24 @@ def person(conn: Connection, viewer: Viewer, person_id: int) -> model.PersonView
     return _view(conn, [model.decode(data) for (data,) in rows])
 
 
+def people(
+    conn: Connection, viewer: Viewer, person_ids: Sequence[int]
+) -> dict[int, model.PersonView]:
+    """People as their fragments add up; those without any are left out."""
+    found = states_of(conn, viewer, person_ids)
+    names = _names(conn, (state for states in found.values() for state in states))
+    return {i: merge.view(states, names) for i, states in found.items()}
+
+
 def states_of(
     conn: Connection, viewer: Viewer, person_ids: Sequence[int]
 ) -> dict[int, list[model.State]]:
     """The states of each person's fragments; people without any are left out."""
     viewer.must_read()
     out: dict[int, list[model.State]] = {}
-    for person_id, data in conn.execute(PEOPLE_STATES, (list(person_ids),), binary=True):
-        out.setdefault(person_id, []).append(model.decode(data))
+    with conn.cursor(binary=True) as cursor:
+        for person_id, data in cursor.execute(PEOPLE_STATES, (list(person_ids),)):
+            out.setdefault(person_id, []).append(model.decode(data))
     return out
 
 
@@ -83,8 +93,12 @@ def account(conn: Connection, viewer: Viewer, account_id: int) -> model.PersonVi
 
 
 def _view(conn: Connection, states: Sequence[model.State]) -> model.PersonView:
+    return merge.view(states, _names(conn, states))
+
+
+def _names(conn: Connection, states: Iterable[model.State]) -> dict[int, str]:
     ids = sorted({name_id for state in states for name_id in state.names})
-    return merge.view(states, dict(conn.execute(NAMES_OF, (ids,)).fetchall()))
+    return dict(conn.execute(NAMES_OF, (ids,)).fetchall())
 
 
 def names_of(conn: Connection, viewer: Viewer, person_ids: Sequence[int]) -> dict[int, str]:

@@ -1,15 +1,19 @@
 """An account as everybody sees it, and the list of accounts."""
 
+from typing import Any, cast
+
 from onefold import audiences, crm, profiles
 from onefold.identity import accounts
 from onefold.identity.accounts import reads as ladder
 from onefold.kernel import clock, errors, ids, limits
 from onefold.kernel.viewer import Viewer
 from onefold.record import family, keyset, lines, model, refs, store
+from onefold.record.profile.wanted import ACCOUNT, Wanted
 from onefold.storage import Connection
 
 RISKS = ("warning", "critical")
 NOBODY = "none"
+WHOLE = Wanted(ACCOUNT.whole)
 
 
 def find(conn: Connection, viewer: Viewer, ref: str) -> store.Row:
@@ -26,39 +30,53 @@ def resolve(conn: Connection, viewer: Viewer, ref: str) -> int:
     return int(find(conn, viewer, ref)["id"])
 
 
-def account(conn: Connection, viewer: Viewer, ref: str, now_ms: int) -> model.Account:
-    """The whole record of an account; `usage` covers the days up to `now_ms`.
+def account(
+    conn: Connection, viewer: Viewer, ref: str, now_ms: int, wanted: Wanted | None = None
+) -> model.Account:
+    """The whole record of an account, or the parts of it that are `wanted`.
 
-    Raises `NotFound`.
+    `usage` covers the days up to `now_ms`. Raises `NotFound`.
     """
     row = find(conn, viewer, ref)
-    account_id: int = row["id"]
-    view = profiles.account(conn, viewer, account_id)
-    own = [account_id, *(r["id"] for r in ladder.merged(conn, viewer, account_id))]
-    of_account = {"account_id": [ids.api_id("acc", i) for i in own]}
     asked = store.account_row(conn, refs.account(ref))
-    traits = lines.traits(view.traits, store.source_keys(conn)) if view else {}
-    found_people = ladder.people(conn, viewer, account_id, limits.account_people_max)
+    merged = asked is not None and asked["id"] != row["id"]
+    return made(conn, viewer, row, now_ms, wanted or WHOLE, merged=merged)
+
+
+def made(
+    conn: Connection,
+    viewer: Viewer,
+    row: store.Row,
+    now_ms: int,
+    wanted: Wanted,
+    *,
+    merged: bool = False,
+) -> model.Account:
+    """The record of an account from its row. `merged`: another account was asked for."""
+    account_id: int = row["id"]
+    out = _head(row, merged=merged)
+    if wanted.any("first_seen", "last_seen", "identifiers", "traits", "events"):
+        out |= _told(conn, profiles.account(conn, viewer, account_id), row)
+    if wanted.any("people"):
+        found = ladder.people(conn, viewer, account_id, limits.account_people_max)
+        out["people"] = [_person(p) for p in found]
+    if wanted.any(*family.Family.__annotations__):
+        out |= {**family.of(conn, viewer, row)}
+    if wanted.any("audiences"):
+        kept = audiences.memberships_of(conn, viewer, "account", account_id)
+        out["audiences"] = lines.audiences((m.key, m.name, m.since_ms) for m in kept)
+    if wanted.any("usage"):
+        out["usage"] = _usage(conn, viewer, account_id, now_ms)
+    if wanted.any("tickets", "tasks", "signals"):
+        out |= _work(conn, viewer, account_id, wanted)
+    return cast("model.Account", wanted.cut(out))
+
+
+def _head(row: store.Row, *, merged: bool) -> dict[str, Any]:
+    own = ids.api_id("acc", row["id"])
     return {
-        "id": ids.api_id("acc", account_id),
-        "identifiers": [
-            {
-                "namespace": "account_id",
-                "value": row["key"],
-                "first_seen": clock.iso(view.first_ms) if view else None,
-                "last_seen": clock.iso(view.last_ms) if view else None,
-            }
-        ],
-        "traits": traits,
-        "people": [_person(p) for p in found_people],
-        **family.of(conn, viewer, row, asked["id"] if asked else account_id),
-        "audiences": lines.audiences(
-            (m.key, m.name, m.since_ms)
-            for m in audiences.memberships_of(conn, viewer, "account", account_id)
-        ),
-        "events": lines.events(view) if view else {"total": 0, "by_name": {}},
-        "first_seen": clock.iso(view.first_ms) if view else None,
-        "last_seen": clock.iso(row["last_seen_ms"] or (view.last_ms if view else None)),
+        "id": own,
+        "merged_into": own if merged else None,
         "health": row["health"],
         "owner": _owner(row["owner_id"], (row["owner_name"], row["owner_email"])),
         "key": row["key"],
@@ -69,15 +87,44 @@ def account(conn: Connection, viewer: Viewer, ref: str, now_ms: int) -> model.Ac
         "risk": row["risk"],
         "risk_reason": row["risk_reason"],
         "people_total": row["people_total"],
-        "usage": _usage(conn, viewer, account_id, now_ms),
-        "tickets": lines.work(conn, viewer, crm.tickets, of_account),
-        "tasks": lines.work(conn, viewer, crm.tasks, of_account),
-        "signals": lines.signals(conn, viewer, of_account),
         "edited": row["edited"],
         "version": row["version"],
         "created_at": clock.iso(clock.from_datetime(row["created_at"])) or "",
         "updated_at": clock.iso(clock.from_datetime(row["updated_at"])) or "",
     }
+
+
+def _told(conn: Connection, view: profiles.PersonView | None, row: store.Row) -> dict[str, Any]:
+    """What facts say of the account itself."""
+    first = clock.iso(view.first_ms) if view else None
+    last = clock.iso(view.last_ms) if view else None
+    return {
+        "identifiers": [
+            {
+                "namespace": "account_id",
+                "value": row["key"],
+                "first_seen": first,
+                "last_seen": last,
+            }
+        ],
+        "traits": lines.traits(view.traits, store.source_keys(conn)) if view else {},
+        "events": lines.events(view) if view else {"total": 0, "by_name": {}},
+        "first_seen": first,
+        "last_seen": clock.iso(row["last_seen_ms"] or (view.last_ms if view else None)),
+    }
+
+
+def _work(conn: Connection, viewer: Viewer, account_id: int, wanted: Wanted) -> dict[str, Any]:
+    own = [account_id, *(r["id"] for r in ladder.merged(conn, viewer, account_id))]
+    of_account = {"account_id": [ids.api_id("acc", i) for i in own]}
+    out: dict[str, Any] = {}
+    if wanted.any("tickets"):
+        out["tickets"] = lines.work(conn, viewer, crm.tickets, of_account)
+    if wanted.any("tasks"):
+        out["tasks"] = lines.work(conn, viewer, crm.tasks, of_account)
+    if wanted.any("signals"):
+        out["signals"] = lines.signals(conn, viewer, of_account)
+    return out
 
 
 def _person(row: store.Row) -> model.PersonLink:

@@ -19,10 +19,9 @@ class Family(TypedDict):
     children: list[model.Child]
     roll_up: model.RollUp
     merged: list[model.AccountName]
-    merged_into: str | None
 
 
-def of(conn: Connection, viewer: Viewer, row: store.Row, asked_id: int) -> Family:
+def of(conn: Connection, viewer: Viewer, row: store.Row) -> Family:
     """Those parts of the record, by name."""
     account_id: int = row["id"]
     below = reads.descendants(conn, viewer, account_id)
@@ -39,7 +38,6 @@ def of(conn: Connection, viewer: Viewer, row: store.Row, asked_id: int) -> Famil
             "open_tickets": tickets,
         },
         "merged": [named(r) for r in reads.merged(conn, viewer, account_id)],
-        "merged_into": ids.api_id("acc", account_id) if asked_id != account_id else None,
     }
 
 

@@ -4,7 +4,7 @@ These are answers, built once and only read: typed dictionaries, so that a door 
 are and a template reads them by name.
 """
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class IdentifierLine(TypedDict):
@@ -73,10 +73,31 @@ class Touches(TypedDict):
     last: Touch
 
 
+class TimelineItem(TypedDict):
+    """One fact, or one audience change (kind `audience`), on a timeline.
+
+    `person` says on an account's timeline who it was: id and name, or e-mail without one.
+    """
+
+    id: str
+    at: str
+    received_at: str
+    kind: str
+    name: str
+    source: str
+    category: str
+    account: str | None
+    identifier: str
+    person: dict[str, str] | None
+    properties: dict[str, Any]
+    traits: dict[str, Any]
+
+
 class Person(TypedDict):
     """A person. `merged_ids` are former ids that lead here.
 
     `merged_into` is the person's own id when a former one was asked for, else null.
+    `recent_events`: only when asked for.
     """
 
     id: str
@@ -97,6 +118,7 @@ class Person(TypedDict):
     contacts: list[str]
     tickets: list[dict[str, Any]]
     tasks: list[dict[str, Any]]
+    recent_events: NotRequired[list[TimelineItem]]
 
 
 class PersonLink(TypedDict):
@@ -201,26 +223,7 @@ class Account(TypedDict):
     version: int
     created_at: str
     updated_at: str
-
-
-class TimelineItem(TypedDict):
-    """One fact, or one audience change (kind `audience`), on a timeline.
-
-    `person` says on an account's timeline who it was: id and name, or e-mail without one.
-    """
-
-    id: str
-    at: str
-    received_at: str
-    kind: str
-    name: str
-    source: str
-    category: str
-    account: str | None
-    identifier: str
-    person: dict[str, str] | None
-    properties: dict[str, Any]
-    traits: dict[str, Any]
+    recent_events: NotRequired[list[TimelineItem]]
 
 
 class Timeline(TypedDict):

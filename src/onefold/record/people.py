@@ -1,9 +1,11 @@
 """A person as everybody sees them, and the list of people."""
 
-from onefold import crm, identity, profiles
+from onefold import identity
 from onefold.kernel import clock, ids
 from onefold.kernel.viewer import Viewer
 from onefold.record import keyset, lines, model, refs, store
+from onefold.record.profile import read
+from onefold.record.profile.wanted import Wanted
 from onefold.storage import Connection
 
 
@@ -20,49 +22,20 @@ def find(conn: Connection, viewer: Viewer, ref: str) -> int:
     return found
 
 
-def person(conn: Connection, viewer: Viewer, ref: str) -> model.Person:
-    """The whole record of a person. A former id answers the person it was merged into.
+def person(
+    conn: Connection, viewer: Viewer, ref: str, wanted: Wanted | None = None
+) -> model.Person:
+    """The whole record of a person, or the parts of it that are `wanted`.
 
-    Raises `NotFound`.
+    A former id answers the person it was merged into. Raises `NotFound`.
     """
     person_id = find(conn, viewer, ref)
-    view = profiles.person(conn, viewer, person_id)
-    if view is None:
+    found = read.people(conn, viewer, [person_id], wanted).get(person_id)
+    if found is None:
         raise refs.unknown("person", ref)
-    row, found, accounts, sources, memberships, merged = store.person(conn, person_id)
-    contacts = [ids.api_id("con", int(r["value"])) for r in found if r["namespace"] == "contact"]
-    return {
-        "id": ids.api_id("per", person_id),
-        "merged_into": ids.api_id("per", person_id)
-        if refs.known_person(conn, viewer, ref) in merged
-        else None,
-        "identifiers": lines.identifiers(found, view.seen),
-        "traits": lines.traits(view.traits, sources),
-        "touches": lines.touches(view.touches, sources),
-        "accounts": [
-            {
-                "id": ids.api_id("acc", r["id"]),
-                "name": r["name"] or r["key"],
-                "primary": r["is_primary"],
-                "key": r["key"],
-                "until": clock.iso(r["until_ms"]),
-                "role": r["role"],
-            }
-            for r in accounts
-        ],
-        "audiences": lines.audiences(memberships),
-        "events": lines.events(view),
-        "first_seen": clock.iso(view.first_ms),
-        "last_seen": clock.iso(view.last_ms),
-        "merged_ids": [ids.api_id("per", i) for i in merged],
-        "name": row.get("name", ""),
-        "email": row.get("email", ""),
-        "title": row.get("title", ""),
-        "known": row.get("known", False),
-        "contacts": contacts,
-        "tickets": lines.work(conn, viewer, crm.tickets, {"contact_id": contacts}),
-        "tasks": lines.work(conn, viewer, crm.tasks, {"contact_id": contacts}),
-    }
+    if "merged_into" in found and refs.person_number(ref) not in (None, person_id):
+        found["merged_into"] = found["id"]
+    return found
 
 
 def list_people(

@@ -60,6 +60,13 @@ def known_person(conn: Connection, viewer: Viewer, ref: str) -> int | Identifier
     return person(ref)
 
 
+def person_number(ref: str) -> int | None:
+    """The number of a person's id; None for a reference by identifier."""
+    if ":" in ref or ref.startswith("con_"):
+        return None
+    return _number("per", ref, "person")
+
+
 def account(ref: str) -> int | str:
     """An account's id, or its key as a text. Raises `NotFound`."""
     namespace, colon, value = ref.partition(":")

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from copy import copy
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from onefold.audiences.store import MEMBERSHIPS_OF
-from onefold.identity.store import MERGED
 from onefold.kernel import limits
 from onefold.kernel.viewer import Role
 from onefold.record.keyset import After, Order
@@ -261,12 +259,6 @@ def people_counts(conn: Connection, account_ids: Sequence[int]) -> dict[int, int
 # ── record pages ──────────────────────────────────────────────────────────────────────────────────
 
 SOURCE_KEYS = "SELECT id, key FROM source"
-PERSON = "SELECT id, name, email, title, known FROM person WHERE id = %s"
-ACCOUNTS_OF = """
-SELECT a.id, a.name, a.key, pa.is_primary, pa.until_ms, pa.role FROM person_account pa
-JOIN account a ON a.id = pa.account_id
-WHERE pa.person_id = %s ORDER BY pa.until_ms IS NOT NULL, pa.is_primary DESC, pa.since_ms, a.id
-"""
 ACCOUNT_HEAD = """
 SELECT a.*, u.name AS owner_name, u.email AS owner_email,
   (SELECT count(*) FROM person_account pa WHERE pa.account_id = a.id AND pa.until_ms IS NULL)
@@ -278,13 +270,8 @@ SELECT count(*) FROM ticket t JOIN account a ON a.id = t.account_id
 WHERE t.status <> 'resolved' AND coalesce(a.merged_into, a.id) = ANY(%s)
 """
 ACCOUNT_BY_ID = "WHERE a.id = %s"
+ACCOUNTS_BY_ID = "WHERE a.id = ANY(%s)"
 ACCOUNT_BY_KEY = "WHERE md5(a.key) = md5(%s) AND a.key = %s"
-IDENTIFIERS_OF = """
-SELECT i.id, i.namespace, i.value, min(f.first_seen_ms) AS first_ms, max(f.last_seen_ms) AS last_ms
-FROM fragment f JOIN identifier i ON i.id = f.identifier_id
-WHERE f.person_id = %s GROUP BY i.id
-ORDER BY array_position(ARRAY['user_id', 'email', 'contact'], i.namespace), i.id LIMIT %s
-"""
 CHANGES = """
 SELECT c.id, u.key, u.name, c.entered, c.at_ms, c.why
 FROM membership_change c JOIN audience u ON u.id = c.audience_id
@@ -316,45 +303,6 @@ PRIMARY_ACCOUNT = "SELECT account_id FROM person WHERE id = %s"
 FRAGMENTS_OF_PERSON = "SELECT id FROM fragment WHERE person_id = %s"
 
 
-class PersonRows(NamedTuple):
-    """What is known of a person beside its folded facts.
-
-    row          name, email, title, known, as lists show them; empty until they are written
-    identifiers  id, namespace, value, and first_ms and last_ms as the home of facts
-    accounts     id, name, key, is_primary; the primary one first
-    sources      source id → key
-    audiences    (key, name, since_ms), newest first
-    merged       former ids that lead here
-    """
-
-    row: Row
-    identifiers: list[Row]
-    accounts: list[Row]
-    sources: dict[int, str]
-    audiences: list[tuple[str, str, int]]
-    merged: list[int]
-
-
-def person(conn: Connection, person_id: int) -> PersonRows:
-    """A person's rows, in one round trip: the rooms' own queries, sent together."""
-    dicts = [conn.cursor(row_factory=dict_row) for _ in range(3)]
-    with conn.pipeline():
-        dicts[0].execute(PERSON, (person_id,))
-        dicts[1].execute(IDENTIFIERS_OF, (person_id, limits.person_identifiers_max))
-        dicts[2].execute(ACCOUNTS_OF, (person_id,))
-        keys = conn.execute(SOURCE_KEYS)
-        memberships = conn.execute(MEMBERSHIPS_OF, (person_id, "person"))
-        merged = conn.execute(MERGED, (person_id,))
-    return PersonRows(
-        row=dicts[0].fetchone() or {},
-        identifiers=dicts[1].fetchall(),
-        accounts=dicts[2].fetchall(),
-        sources=dict(keys.fetchall()),
-        audiences=memberships.fetchall(),
-        merged=[int(i) for (i,) in merged],
-    )
-
-
 def source_keys(conn: Connection) -> dict[int, str]:
     """Source id → key."""
     return dict(conn.execute(SOURCE_KEYS).fetchall())
@@ -373,6 +321,12 @@ def account_row(conn: Connection, wanted: int | str) -> Row | None:
     if isinstance(wanted, int):
         return _one(conn, ACCOUNT_HEAD + ACCOUNT_BY_ID, (wanted,))
     return _one(conn, ACCOUNT_HEAD + ACCOUNT_BY_KEY, (wanted, wanted))
+
+
+def accounts(conn: Connection, account_ids: Sequence[int]) -> dict[int, Row]:
+    """Accounts' rows by id, each with its owner."""
+    found = _all(conn, ACCOUNT_HEAD + ACCOUNTS_BY_ID, (list(account_ids),))
+    return {row["id"]: row for row in found}
 
 
 def open_tickets(conn: Connection, account_ids: Sequence[int]) -> int:
