@@ -24,6 +24,7 @@ from onefold.api import (
     namespaces,
     people,
     plans,
+    previews,
     pulls,
     signals,
     source_items,
@@ -37,6 +38,7 @@ from onefold.api.answers import answer_error
 from onefold.kernel import limits
 from onefold.record import access
 from onefold.record.connections import Connections, Pool
+from onefold.record.drafts import Drafts
 
 PageError = Callable[[Request[Any, Any, Any], Exception], Response[Any]]
 
@@ -73,6 +75,7 @@ def router() -> Router:
             *tasks.HANDLERS,
             *signals.HANDLERS,
             *audiences.HANDLERS,
+            *previews.HANDLERS,
             *sources.HANDLERS,
             *transformations.HANDLERS,
             *plans.HANDLERS,
@@ -99,10 +102,11 @@ def build_app(
     settings: Any = None,
     page_error: PageError | None = None,
 ) -> App:
-    """The app over an open pool. `extra` are the pages' handlers, which find `connections`, `gate`
-    and `settings` in `app.state`; `page_error` answers errors outside `/api`."""
+    """The app over an open pool. `extra` are the pages' handlers, which find `connections`, `gate`,
+    `drafts` and `settings` in `app.state`; `page_error` answers errors outside `/api`."""
     connections = Connections(pool)
     gate = access.Gate(connections)
+    drafts = Drafts(connections, settings)
 
     def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         path = request.scope["path"]
@@ -112,8 +116,11 @@ def build_app(
 
     return App(
         route_handlers=[router(), *extra],
-        state=State({"connections": connections, "gate": gate, "settings": settings}),
+        state=State(
+            {"connections": connections, "gate": gate, "settings": settings, "drafts": drafts}
+        ),
         exception_handlers={Exception: on_error},
+        on_shutdown=[drafts.close],
         openapi_config=description.config(),
         logging_config=None,
     )

@@ -10,17 +10,21 @@ from litestar.di import NamedDependency
 from onefold.kernel import clock, errors
 from onefold.kernel.viewer import Viewer
 from onefold.record.connections import Connections
+from onefold.record.drafts import Drafts
 from onefold.storage import Connection
 
 
 class OneCall:
     """One request as handlers see it. `with call.open() as conn:` is one transaction."""
 
-    __slots__ = ("_connections", "now_ms", "viewer")
+    __slots__ = ("_connections", "drafts", "now_ms", "viewer")
 
-    def __init__(self, viewer: Viewer, now_ms: int, connections: Connections) -> None:
+    def __init__(
+        self, viewer: Viewer, now_ms: int, connections: Connections, drafts: Drafts
+    ) -> None:
         self.viewer = viewer
         self.now_ms = now_ms
+        self.drafts = drafts
         self._connections = connections
 
     def open(self) -> AbstractContextManager[Connection]:
@@ -33,7 +37,8 @@ Call = NamedDependency[OneCall]
 
 def provide(request: Request[Any, Any, Any]) -> OneCall:
     """The `Call` of a request that `door.admit` has let in."""
-    return OneCall(request.user, clock.now_ms(), request.app.state.connections)
+    state = request.app.state
+    return OneCall(request.user, clock.now_ms(), state.connections, state.drafts)
 
 
 def path_text(text: str) -> str:

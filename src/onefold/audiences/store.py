@@ -1,12 +1,11 @@
-"""The room's only SQL: definitions, the leaves they need, and who is in which audience.
+"""The SQL of definitions and of the leaves they need; memberships are in members_store.py.
 
 Definitions change under one lock, together with their leaves: a leaf that no definition needs any
-more is forgotten, so that one that needs it again starts a new one and is filled anew. The worker
-is the only writer of memberships.
+more is forgotten, so that one that needs it again starts a new one and is filled anew.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,13 +19,8 @@ from onefold.audiences.dump import dump
 from onefold.audiences.model import (
     Audience,
     Catalog,
-    Change,
     Definition,
-    Entry,
-    Kind,
     LeafRow,
-    Membership,
-    Reason,
     leaves,
 )
 from onefold.audiences.parse import parse, tag_text
@@ -87,59 +81,6 @@ LEAVES_LIVE = "UPDATE leaf SET live_pos = %s WHERE id = ANY(%s) AND live_pos IS 
 LEAVES_FILLED = """
 UPDATE leaf SET filled_pos = greatest(filled_pos, %(pos)s), filled = filled OR live_pos <= %(pos)s
 WHERE id = ANY(%(ids)s)
-"""
-MEMBERS = """
-SELECT m.entity_id, m.since_ms FROM membership m JOIN audience a ON a.id = m.audience_id
-WHERE a.key = %s AND a.status <> 'deleted' AND m.entity_id > %s ORDER BY m.entity_id LIMIT %s
-"""
-CURRENT = """
-SELECT m.entity_id, m.audience_id, m.since_ms
-FROM membership m JOIN audience a ON a.id = m.audience_id
-WHERE m.entity_id = ANY(%s) AND a.of = %s AND a.status <> 'deleted'
-"""
-MEMBERSHIPS_OF = """
-SELECT a.key, a.name, m.since_ms FROM membership m JOIN audience a ON a.id = m.audience_id
-WHERE m.entity_id = %s AND a.of = %s AND a.status <> 'deleted' ORDER BY m.since_ms DESC, a.key
-"""
-ENTER = """
-INSERT INTO membership (audience_id, entity_id, since_ms)
-SELECT * FROM unnest(%b::int[], %b::bigint[], %b::bigint[])
-ON CONFLICT (audience_id, entity_id) DO NOTHING
-"""
-LEAVE = """
-DELETE FROM membership m USING unnest(%b::int[], %b::bigint[]) AS t (audience_id, entity_id)
-WHERE m.audience_id = t.audience_id AND m.entity_id = t.entity_id
-"""
-LOG_CHANGES = """
-INSERT INTO membership_change (audience_id, entity_id, entered, at_ms, why)
-SELECT * FROM unnest(%b::int[], %b::bigint[], %b::boolean[], %b::bigint[], %b::text[]::jsonb[])
-"""
-LEAVE_ALL = """
-WITH gone AS (
-  DELETE FROM membership m USING audience a
-  WHERE a.id = m.audience_id AND a.of = %(kind)s AND m.entity_id = %(entity)s
-  RETURNING m.audience_id, m.entity_id
-), logged AS (
-  INSERT INTO membership_change (audience_id, entity_id, entered, at_ms, why)
-  SELECT audience_id, entity_id, false, %(at_ms)s, %(why)s FROM gone
-)
-SELECT audience_id FROM gone ORDER BY audience_id
-"""
-CLEAR = """
-WITH gone AS (
-  DELETE FROM membership m USING audience a
-  WHERE a.id = %(id)s AND a.status = 'deleted' AND m.audience_id = a.id
-  RETURNING m.entity_id, (extract(epoch FROM a.updated_at) * 1000)::bigint AS at_ms
-), logged AS (
-  INSERT INTO membership_change (audience_id, entity_id, entered, at_ms, why)
-  SELECT %(id)s, entity_id, false, at_ms, %(why)s FROM gone
-)
-SELECT count(*) FROM gone
-"""
-HISTORY = """
-SELECT c.id, a.key, a.name, c.entered, c.at_ms, c.why
-FROM membership_change c JOIN audience a ON a.id = c.audience_id
-WHERE c.entity_id = %s AND a.of = %s ORDER BY c.id DESC LIMIT %s
 """
 
 
@@ -249,25 +190,22 @@ def get(conn: Connection, viewer: Viewer, key: str) -> Audience:
     return _get(conn, key)
 
 
+def draft(
+    conn: Connection, viewer: Viewer, source: str | dict[str, Any], feature: str = ""
+) -> Definition:
+    """What a text that is not kept means, with what it refers to. Raises `Invalid`."""
+    viewer.must_read()
+    definition = parse(source, feature)
+    others = _others(conn)
+    if wrong := refs.faults("", definition, others):
+        raise errors.Invalid(*wrong)
+    return refs.expand(definition, others)
+
+
 def list_all(conn: Connection, viewer: Viewer) -> list[Audience]:
     """All audiences by name, with their numbers of members."""
     viewer.must_read()
     return [_audience(row) for row in conn.execute(LIST)]
-
-
-def members(
-    conn: Connection,
-    viewer: Viewer,
-    key: str,
-    cursor: int = 0,
-    limit: int = limits.page_rows_default,
-) -> list[tuple[int, int]]:
-    """(entity id, since_ms) of members with ids after `cursor`, by id. Raises `NotFound`."""
-    viewer.must_read()
-    rows = conn.execute(MEMBERS, (key, cursor, min(limit, limits.page_rows_max))).fetchall()
-    if not rows:
-        _get(conn, key)
-    return [(entity_id, since_ms) for entity_id, since_ms in rows]
 
 
 # ── for the worker ─────────────────────────────────────────────────────────────────────────────
@@ -308,70 +246,6 @@ def leaves_live(conn: Connection, leaf_ids: Sequence[int], pos: int) -> None:
 def leaves_filled(conn: Connection, leaf_ids: Sequence[int], pos: int) -> None:
     """Facts up to `pos` are filled in; a leaf that has reached its `live_pos` is complete."""
     conn.execute(LEAVES_FILLED, {"ids": list(leaf_ids), "pos": pos})
-
-
-def current(
-    conn: Connection, of_kind: Kind, entity_ids: Sequence[int]
-) -> dict[int, dict[int, int]]:
-    """entity id → audience id → since_ms; entities in no audience are absent."""
-    out: dict[int, dict[int, int]] = {}
-    for entity_id, audience_id, since_ms in conn.execute(CURRENT, (list(entity_ids), of_kind)):
-        out.setdefault(entity_id, {})[audience_id] = since_ms
-    return out
-
-
-def apply(conn: Connection, changes: Sequence[Change]) -> None:
-    """Write changes in bulk; of several about one membership the last decides."""
-    final = {(c.audience_id, c.entity_id): c for c in changes}
-    left = [c for c in final.values() if not c.entered]
-    entered = [c for c in final.values() if c.entered]
-    if left:
-        conn.execute(LEAVE, ([c.audience_id for c in left], [c.entity_id for c in left]))
-    if entered:
-        columns = zip(*((c.audience_id, c.entity_id, c.at_ms) for c in entered), strict=True)
-        conn.execute(ENTER, [list(column) for column in columns])
-    if changes:
-        logged = zip(*map(_row, changes), strict=True)
-        conn.execute(LOG_CHANGES, [list(column) for column in logged])
-
-
-def leave_all(
-    conn: Connection, kind: Kind, entity_id: int, at_ms: int, why: Iterable[Reason] = ()
-) -> list[int]:
-    """The entity leaves every audience; the ids of those it was in."""
-    row = {"kind": kind, "entity": entity_id, "at_ms": at_ms, "why": Jsonb(list(why))}
-    return [audience_id for (audience_id,) in conn.execute(LEAVE_ALL, row)]
-
-
-def clear(conn: Connection, audience_id: int) -> int:
-    """The members of a deleted audience leave it, as of its deletion; how many they were."""
-    why = [{"text": "The audience was deleted.", "condition": "", "holds": False}]
-    (n,) = _one(conn.execute(CLEAR, {"id": audience_id, "why": Jsonb(why)}))
-    return int(n)
-
-
-# ── of one entity ──────────────────────────────────────────────────────────────────────────────
-
-
-def memberships_of(
-    conn: Connection, viewer: Viewer, kind: Kind, entity_id: int
-) -> list[Membership]:
-    """The audiences that an entity is in, newest first."""
-    viewer.must_read()
-    return [Membership(*row) for row in conn.execute(MEMBERSHIPS_OF, (entity_id, kind))]
-
-
-def history(
-    conn: Connection,
-    viewer: Viewer,
-    kind: Kind,
-    entity_id: int,
-    limit: int = limits.page_rows_default,
-) -> list[Entry]:
-    """An entity's changes, newest first, those of deleted audiences too."""
-    viewer.must_read()
-    row = (entity_id, kind, min(limit, limits.timeline_rows_max))
-    return [Entry(*found) for found in conn.execute(HISTORY, row)]
 
 
 # ── inside ─────────────────────────────────────────────────────────────────────────────────────
@@ -470,11 +344,6 @@ def _audience(row: Sequence[Any]) -> Audience:
 def _ms(value: datetime | str) -> int:
     found = datetime.fromisoformat(value) if isinstance(value, str) else value
     return clock.from_datetime(found)
-
-
-def _row(change: Change) -> tuple[int, int, bool, int, str]:
-    why = msgspec.json.encode(change.why).decode()
-    return change.audience_id, change.entity_id, change.entered, change.at_ms, why
 
 
 def _one(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...]:

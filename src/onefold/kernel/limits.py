@@ -212,6 +212,15 @@ count_max = 1_000_000_000  # a threshold of `count`
 why_reasons_max = 20  # reasons kept with a membership change
 why_value_chars_max = 120  # a longer value is cut in a reason
 
+preview_wait_s = 10  # for other previews to be made; then 503
+preview_s_max = 20  # for one preview or back-test
+preview_memory_mb = 1_000
+preview_accounts_ms = 15_000  # who is in which account is read again after that
+preview_changes_max = 200_000  # changes of membership that are followed; more: read anew
+preview_sample_max = 10
+preview_overlap_max = 50  # audiences told of, those that share the most first
+backtest_days_max = 400
+
 # activation
 destinations_max = 100
 url_chars_max = 2_000

@@ -5,7 +5,7 @@ are swept.
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,11 +59,16 @@ def opened(lake: Lake, tail: pa.Table | None = None, undone: Sequence[int] = ())
             if wanted is model.FACTS:
                 source = _facts(connection, source, tail, undone)
             connection.execute(f"CREATE VIEW {wanted.name} AS SELECT * FROM {source}")
-        places = ", ".join(quote(_local(folder)) for folder in sorted(folders))
-        connection.execute(f"SET allowed_directories = [{places}]")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
+        lock(connection, folders)
         yield connection
+
+
+def lock(connection: Duck, folders: Collection[str]) -> None:
+    """From here on these locations alone may be read, whatever is asked; no setting opens it."""
+    places = ", ".join(quote(_local(folder)) for folder in sorted(folders))
+    connection.execute(f"SET allowed_directories = [{places}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
 
 
 def _facts(connection: Duck, source: str, tail: pa.Table | None, undone: Sequence[int]) -> str:

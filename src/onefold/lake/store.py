@@ -49,6 +49,10 @@ _BOUNDS = (
 TRY = "SELECT pg_try_advisory_lock(%s)"
 LEAVE = "SELECT pg_advisory_unlock(%s)"
 UNDONE = "SELECT pos FROM fact_undone WHERE pos < %s ORDER BY pos LIMIT %s"
+HEAD = """
+SELECT metadata_location FROM lake.iceberg_tables
+WHERE catalog_name = %(of)s AND table_namespace = %(of)s AND table_name = %(name)s
+"""
 SETTLED = "DELETE FROM fact_undone WHERE pos = ANY(%s)"
 
 
@@ -74,6 +78,14 @@ def writing(conn: Connection) -> Iterator[bool]:
     finally:
         if held:
             conn.execute(LEAVE, (locks.LAKE,))
+
+
+def head(conn: Connection, name: str) -> str | None:
+    """What moves with every commit to a table; None before there is one."""
+    if not conn.execute("SELECT to_regclass('lake.iceberg_tables') IS NOT NULL").fetchall()[0][0]:
+        return None
+    row = conn.execute(HEAD, {"of": model.NAMESPACE, "name": name}).fetchone()
+    return str(row[0]) if row else None
 
 
 def undone(conn: Connection, before_pos: int, rows_max: int = limits.lake_undone_max) -> list[int]:

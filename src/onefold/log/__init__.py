@@ -14,11 +14,12 @@ from onefold.log.store import (
     fetch,
     head,
     read,
+    received_ms,
     recent,
     save_checkpoint,
 )
 
 __all__ = [
     "Envelope", "Row", "append", "append_facts", "checkpoint", "dedupe", "fetch", "head", "pack",
-    "read", "recent", "save_checkpoint", "unpack", "webhook_of",
+    "read", "received_ms", "recent", "save_checkpoint", "unpack", "webhook_of",
 ]  # fmt: skip

@@ -53,6 +53,7 @@ ORDER BY seq DESC LIMIT %s
 """
 HEAD = "SELECT coalesce(max(seq), 0) FROM log"
 CHECKPOINT = "SELECT seq FROM checkpoint WHERE name = %s"
+RECEIVED = "SELECT received_ms FROM log WHERE seq <= %s ORDER BY seq DESC LIMIT 1"
 SAVE_CHECKPOINT = """
 INSERT INTO checkpoint (name, seq, updated_ms) VALUES (%s, %s, %s)
 ON CONFLICT (name) DO UPDATE SET seq = excluded.seq, updated_ms = excluded.updated_ms
@@ -139,6 +140,12 @@ def head(conn: Connection) -> int:
     """The newest committed sequence number, 0 for an empty log."""
     row = conn.execute(HEAD).fetchone()
     return int(row[0]) if row else 0
+
+
+def received_ms(conn: Connection, seq: int) -> int | None:
+    """When the last row up to this one was accepted; None when there is none."""
+    row = conn.execute(RECEIVED, (seq,)).fetchone()
+    return int(row[0]) if row else None
 
 
 def checkpoint(conn: Connection, name: str) -> int:

@@ -92,7 +92,7 @@ def append(conn: Connection, one: lake.Lake, look: lake.keep.Look) -> int:
         parts: list[pa.Table] = []
         rows = size = 0
         upto = seq
-        for reached, part in _stretches(conn, seq):
+        for reached, part in stretches(conn, seq):
             parts.append(part)
             upto = reached
             rows, size = rows + part.num_rows, size + part.nbytes
@@ -109,7 +109,7 @@ def append(conn: Connection, one: lake.Lake, look: lake.keep.Look) -> int:
         look()
 
 
-def _stretches(conn: Connection, seq: int) -> Iterator[tuple[int, pa.Table]]:
+def stretches(conn: Connection, seq: int) -> Iterator[tuple[int, pa.Table]]:
     """What lies between `seq` and the worker: (last log row, the facts up to there) each."""
     head = log.checkpoint(conn, _WORKER)
     rules = governance.load(conn)
@@ -225,7 +225,7 @@ def opened(conn: Connection, viewer: Viewer, one: lake.Lake) -> Iterator[lake.qu
     viewer.must_admin()
     parts = [lake.rows.SCHEMA.empty_table()]
     total = 0
-    for _, part in _stretches(conn, one.seq()):
+    for _, part in stretches(conn, one.seq()):
         parts.append(part)
         total += part.num_rows
         if total > limits.lake_tail_rows_max:
