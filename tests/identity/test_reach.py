@@ -1,5 +1,7 @@
 """How far a change is followed: no further than it can change anything."""
 
+from typing import Any
+
 import pytest
 
 from onefold import storage
@@ -15,8 +17,8 @@ def regions(monkeypatch: pytest.MonkeyPatch) -> list[reach.Region]:
     found: list[reach.Region] = []
 
     class Kept(reach.Region):
-        def __init__(self, *args: object, **named: object) -> None:
-            super().__init__(*args, **named)  # type: ignore[arg-type]
+        def __init__(self, *args: Any, **named: Any) -> None:
+            super().__init__(*args, **named)
             found.append(self)
 
     monkeypatch.setattr(component, "Region", Kept)

@@ -20,7 +20,7 @@ def test_the_audit_notices_two_users_in_one_person() -> None:
     truth = parts.Truth(world.facts)
     together = frozenset(key for keys in truth.people() for key in keys)
     truth.people = lambda: {together}  # type: ignore[method-assign]
-    assert any("user ids in one person" in line for line in worlds._broken(truth, []))
+    assert any("values of user_id in one person" in line for line in worlds._broken(truth, []))
 
 
 @pytest.mark.parametrize("seed", range(1000, 1004))

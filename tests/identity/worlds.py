@@ -1,9 +1,9 @@
 """Invented worlds: who really did what, and how it arrives.
 
-People browse, log in, give their address, share a family's tablet, use kiosks and a company's
-shared inbox, reset cookies, sell devices, mistype addresses, inherit a freed address, and send test
-values; events arrive late, twice and in any order. The generator knows who acted, the product sees
-only identifiers.
+People browse, log in, give their address and phone, share a family's tablet, use kiosks and a
+company's shared inbox, reset cookies, sell devices, mistype addresses, inherit a freed address,
+have wrong clocks and send test values; events arrive late, twice and in any order. The generator
+knows who acted, the product sees only identifiers.
 """
 
 import random
@@ -34,19 +34,52 @@ class Score(NamedTuple):
     n: int
 
 
+class Habits(NamedTuple):
+    """What people of a world do. Shares are of people, unless said otherwise."""
+
+    known: float = 1.0  # have a user id; the others give an address at most
+    logs_in: float = 0.9  # of sessions, with a user id (or an address, by who has none)
+    mails: float = 0.2  # of sessions, with the address beside
+    devices: float = 0.35  # have one more device, and of these again
+    families: float = 1 / 13  # families of two or three with a tablet, per person
+    members: int = 3  # of a family, at most
+    kiosks: float = 0.001  # per person
+    inboxes: float = 0.002  # addresses that a dozen people use, per person
+    phones: float = 0.0  # give a phone number; families have one number
+    slips: float = 0.01  # give somebody else's address
+    resets: float = 0.05  # delete their cookies
+    sold: float = 0.01  # sell a device
+    recycled: float = 0.005  # take over an address that was given up
+    tests: float = 0.01  # log in as null, undefined, 0
+    typos: float = 0.01  # mistype their address
+    skewed: float = 0.01  # have a device whose clock is wrong
+
+
+USUAL = Habits()
+LIVELY = Habits(
+    known=0.9, devices=0.3, families=0.1, kiosks=0.006, inboxes=0.05, phones=0.2, slips=0.1,
+    resets=0.15, sold=0.1, recycled=0.08, tests=0.1, typos=0.08, skewed=0.1,
+)  # fmt: skip
+
+
 class World:
     """A seeded world. `facts` in order of time, `actors` parallel to them."""
 
-    def __init__(self, seed: int, people: int) -> None:
+    def __init__(self, seed: int, people: int, habits: Habits = USUAL) -> None:
         self.rng = random.Random(seed)
+        self.habits = habits
         self.events: list[tuple[int, list[str], int]] = []
         self.people = people
         self.email = [f"p{n}@mail{n % 7}.example" for n in range(people)]
         self.owner = {Identifier("email", text): n for n, text in enumerate(self.email)}
+        self.user = [f"user_id:u{n}" if self._is(habits.known) else "" for n in range(people)]
         self.devices: list[list[str]] = []
+        self.skew: dict[str, int] = {}
         self._cookie = 0
         for _ in range(people):
-            self.devices.append([self._new() for _ in range(1 + (self.rng.random() < 0.35))])
+            self.devices.append([self._new()])
+            while len(self.devices[-1]) < 8 and self._is(habits.devices):
+                self.devices[-1].append(self._new())
         self._live()
         self._households()
         self._kiosks()
@@ -58,15 +91,26 @@ class World:
         self.facts = [parts.fact(n + 1, at, *texts) for n, (at, texts, _) in enumerate(kept)]
         self.actors = {f.pos: actor for f, (*_, actor) in zip(self.facts, kept, strict=True)}
 
+    def _is(self, share: float) -> bool:
+        return self.rng.random() < share
+
+    def _count(self, per_person: float) -> int:
+        wanted = self.people * per_person
+        return int(wanted) + self._is(wanted - int(wanted))
+
     def _new(self) -> str:
         self._cookie += 1
-        return f"anonymous_id:c{self._cookie}"
+        name = f"anonymous_id:c{self._cookie}"
+        if self._is(self.habits.skewed):
+            self.skew[name] = self.rng.choice((-1, 1)) * self.rng.randrange(MINUTE, 3 * DAY)
+        return name
 
     def _at(self) -> int:
-        return self.rng.randrange(DAY, DAYS * DAY)
+        return self.rng.randrange(4 * DAY, DAYS * DAY)
 
     def _say(self, at_ms: int, actor: int, *texts: str) -> None:
-        self.events.append((at_ms, list(texts), actor))
+        at_ms += next((self.skew[text] for text in texts if text in self.skew), 0)
+        self.events.append((at_ms, [text for text in texts if text], actor))
 
     def _session(self, actor: int, device: str, at_ms: int) -> None:
         """A few pages, then a log-in, then a few more: what a session mostly is."""
@@ -74,14 +118,12 @@ class World:
         for n in range(rng.randrange(3)):
             self._say(at_ms + n * MINUTE, actor, device)
         at_ms += 5 * MINUTE
-        dice = rng.random()
-        if dice < 0.70:
-            self._say(at_ms, actor, f"user_id:u{actor}", device)
-        elif dice < 0.9:
-            email = f"email:{self.email[actor]}"
-            self._say(at_ms, actor, f"user_id:u{actor}", email, device)
-        elif dice < 0.95:
-            self._say(at_ms, actor, f"email:{self.email[actor]}", device)
+        user, email = self.user[actor], f"email:{self.email[actor]}"
+        if self._is(self.habits.logs_in):
+            beside = email if not user or self._is(self.habits.mails) else ""
+            self._say(at_ms, actor, user, beside, device)
+        elif self._is(0.5):
+            self._say(at_ms, actor, email, device)
         for n in range(rng.randrange(3)):
             self._say(at_ms + (1 + n) * MINUTE, actor, device)
 
@@ -90,52 +132,64 @@ class World:
             for device in self.devices[actor]:
                 for _ in range(self.rng.randint(1, 3)):
                     self._session(actor, device, self._at())
-            self._say(self._at(), actor, f"user_id:u{actor}", f"email:{self.email[actor]}")
+            phone = f"phone:+{actor}" if self._is(self.habits.phones) else ""
+            self._say(self._at(), actor, self.user[actor], f"email:{self.email[actor]}", phone)
 
     def _households(self) -> None:
-        for first in range(0, self.people - 3, 13):
-            members = range(first, first + self.rng.randint(2, 3))
+        size = self.habits.members
+        for _ in range(self._count(self.habits.families)):
+            first = self.rng.randrange(max(self.people - size, 1))
+            members = range(first, min(first + self.rng.randint(2, size), self.people))
             tablet, at_ms = self._new(), self._at()
             for _ in range(self.rng.randint(3, 6)):
                 at_ms += self.rng.randrange(30 * MINUTE, 2 * DAY)
                 self._session(self.rng.choice(members), tablet, at_ms)
+            if self._is(self.habits.phones):
+                phone = f"phone:+home{first}"
+                self.owner[Identifier("phone", phone[6:])] = -len(self.owner)
+                for actor in members:
+                    email = f"email:{self.email[actor]}" if not self.user[actor] else ""
+                    self._say(self._at(), actor, self.user[actor], email, phone)
 
     def _kiosks(self) -> None:
-        for _ in range(max(self.people // 1000, self.rng.random() < 0.2)):
+        for _ in range(self._count(self.habits.kiosks)):
             kiosk, at_ms = self._new(), self._at()
             self.owner[Identifier(*kiosk.split(":"))] = -len(self.owner)
-            for _ in range(self.rng.randint(55, 150)):
+            for n in range(self.rng.randint(55, 150)):
                 at_ms += self.rng.randrange(10 * MINUTE, 60 * MINUTE)
                 actor = self.rng.randrange(self.people)
-                self._say(at_ms, actor, f"user_id:u{actor}", kiosk)
+                user = self.user[actor] or f"email:{self.email[actor]}"
+                if self.people < 50 and n % 6:  # the town has more people than we follow
+                    actor, user = -n - 1, f"user_id:v{n}"
+                self._say(at_ms, actor, user, kiosk)
 
     def _inboxes(self) -> None:
-        for n in range(max(self.people // 500, self.rng.random() < 0.3)):
+        for n in range(self._count(self.habits.inboxes)):
             self.owner[Identifier("email", f"office{n}@firm.example")] = -len(self.owner)
             for actor in self.rng.sample(range(self.people), min(self.people, 12)):
-                at_ms = self._at()
-                self._say(at_ms, actor, f"user_id:u{actor}", f"email:office{n}@firm.example")
+                inbox = f"email:office{n}@firm.example"
+                self._say(self._at(), actor, self.user[actor], inbox, self.devices[actor][0])
 
     def _oddities(self) -> None:
-        rng = self.rng
+        rng, habits = self.rng, self.habits
         for actor in range(self.people):
-            dice, other = rng.random(), rng.randrange(self.people)
-            if dice < 0.01:  # somebody else's address, by a slip
-                self._say(self._at(), actor, f"user_id:u{actor}", f"email:{self.email[other]}")
-            elif dice < 0.06:  # cookies deleted
+            user, email, other = self.user[actor], self.email[actor], rng.randrange(self.people)
+            if self._is(habits.slips):
+                wrong = f"email:{self.email[other]}"
+                self._say(self._at(), actor, user, wrong, "" if user else self.devices[actor][0])
+            if self._is(habits.resets):
                 self._session(actor, self._new(), self._at())
-            elif dice < 0.07:  # sold: the new owner logs in after
-                self._session(other, self.devices[actor][0], (DAYS + rng.randint(1, 9)) * DAY)
-            elif dice < 0.075:  # an address that was given up and is somebody else's now
-                at_ms = (DAYS + rng.randint(1, 9)) * DAY
-                self._say(at_ms, other, f"user_id:u{other}", f"email:{self.email[actor]}")
-                self.owner[Identifier("email", self.email[actor])] = other
-            elif dice < 0.085:
+            if self._is(habits.sold):  # the new owner logs in after
+                self._session(other, self.devices[actor][0], (DAYS + rng.randint(4, 9)) * DAY)
+            if self._is(habits.recycled) and self.user[other]:
+                at_ms = (DAYS + rng.randint(4, 9)) * DAY
+                self._say(at_ms, other, self.user[other], f"email:{email}")
+                self.owner[Identifier("email", email)] = other
+            if self._is(habits.tests):
                 value = rng.choice(["null", "undefined", "0", "[object Object]"])
                 self._say(self._at(), actor, f"user_id:{value}", self.devices[actor][0])
-            elif dice < 0.095:  # a typo nobody else has
-                typo = f"email:{self.email[actor][:-1]}"
-                self._say(self._at(), actor, f"user_id:u{actor}", typo)
+            if self._is(habits.typos):
+                self._say(self._at(), actor, user, f"email:{email[:-1]}", self.devices[actor][0])
 
     def delivered(self, rng: random.Random) -> list[Fact]:
         """The facts as they may arrive: in another order, some of them twice."""
@@ -217,7 +271,7 @@ def wrong(seed: int, people: int = 8) -> list[str]:
     Order and repeats do not matter; a decision that was undone leaves no trace; each fragment is in
     one person; limits and "not the same" hold through any chain of links.
     """
-    world = World(seed, people)
+    world = World(seed, people, LIVELY)
     rng = random.Random(~seed)
     plain = parts.Truth(world.facts)
     said = words(world, rng)
@@ -239,8 +293,11 @@ def _broken(truth: parts.Truth, said: Iterable[decisions.Said]) -> list[str]:
         out.append("a fragment is in no person, or in two")
     spot = {id(s): [truth.key_at(e.identifier, e.at_ms) for e in (s.a, s.b)] for s in said}
     joins = Counter(group[spot[id(s)][0]] for s in said if s.same)
-    users = Counter(group[key] for key in group if key[0].namespace == "user_id")
-    out += [f"{n} user ids in one person" for g, n in users.items() if n > 1 + joins[g]]
+    held = Counter((group[key], key[0].namespace) for key in group)
+    for (g, namespace), n in held.items():
+        limit = identity.RULES.of(namespace).limit
+        if limit is not None and n > limit * (1 + joins[g]):
+            out.append(f"{n} values of {namespace} in one person")
     for s in said:
         a, b = spot[id(s)]
         if not s.same and a != b and group[a] == group[b]:
@@ -250,7 +307,7 @@ def _broken(truth: parts.Truth, said: Iterable[decisions.Said]) -> list[str]:
 
 def resolved_wrong(conn: Connection, seed: int, people: int = 6) -> list[str]:
     """What the real resolver gets wrong in a small world: batches, crashes, decisions, undos."""
-    world = World(seed, people)
+    world = World(seed, people, LIVELY)
     rng = random.Random(seed + 1)
     found = world.delivered(rng)
     said = words(world, rng)

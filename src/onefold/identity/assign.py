@@ -1,7 +1,7 @@
 """Who keeps which person id when groups change.
 
 A person id is a name that others have stored, so it stays where most of the person is: the group
-with the unique identifier (user_id), then with most person-kind identifiers, then the older id
+with the user id, then with most unique and most person-kind identifiers, then the older id
 (ids are given in rising order). When a person comes apart, fragments that once were another's who
 merged into it speak for the id that they had then, and get it back; a group that is left without
 one gets a new one. Every change is an entry for the journal, which is
@@ -17,11 +17,14 @@ import msgspec
 from onefold.kernel.facts import Identifier
 
 Action = Literal["create", "join", "leave", "merge", "split", "restore"]
-Claim = tuple[int, int, int]
+Claim = tuple[int, int, int, int]
 
 
 class Member(NamedTuple):
-    """A fragment in a group. `rank`: 0 unique person-kind, 1 person-kind, 2 other."""
+    """A fragment in a group.
+
+    `rank`: 0 the one user id, 1 another value of which a person has one, 2 person-kind, 3 other.
+    """
 
     ref: int
     identifier: Identifier
@@ -87,9 +90,8 @@ def assign(
 
 def claim(members: Sequence[Member], person_id: int) -> Claim:
     """How strongly a person holds on to its id by these members; the smallest claim wins."""
-    unique = sum(1 for m in members if m.rank == 0)
-    person = sum(1 for m in members if m.rank < 2)
-    return -unique, -person, person_id
+    users, unique, person = (sum(1 for m in members if m.rank < n) for n in (1, 2, 3))
+    return -users, -unique, -person, person_id
 
 
 def _reclaim(

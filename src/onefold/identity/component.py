@@ -13,7 +13,7 @@ from onefold.identity import assign, model, store
 from onefold.identity.decisions import Book, Said
 from onefold.identity.partition import partition
 from onefold.identity.reach import Pair, Part, Region
-from onefold.identity.rules import BLOCKED, GENERIC, RULES, SHARED_DEVICE, SIZE, STATIC, Rules
+from onefold.identity.rules import ACTS, BLOCKED, GENERIC, RULES, SHARED_DEVICE, SIZE, STATIC, Rules
 from onefold.kernel.facts import Identifier
 from onefold.storage import Connection
 
@@ -71,6 +71,8 @@ def regroup(
     out = Outcome([], [], set(), set(), store.Changes(thawed=region.thawed))
     _quarantine(region, frozen, fresh, new_id, out)
     _note(region, answer, rim, out)
+    if recount:
+        _relabel(region, out)
     part = answer.part
     core = [refs for refs in part.groups if refs[0] not in rim]
     groups = [[member(ref, live[ref].spot.identifier, rules) for ref in refs] for refs in core]
@@ -87,18 +89,24 @@ def regroup(
         out.groups.append(Group(person_id, found, doubtful))
         now.update((m.ref, person_id) for m in group)
     out.changes.people += [(ref, pid) for ref, pid in now.items() if former.get(ref) != pid]
-    frozen_people = {part.person for part in frozen.values()}
-    for person, device in retired.values():
-        if person not in {*given.ids, *given.merged, *frozen_people}:
-            to = now.get(region.spots[device].parts[0].fragment)
-            if to is not None:
-                given.merged[person] = to
-                given.entries.append(assign.Entry(person, "merge", to, []))
+    living = {*given.ids, *(part.person for part in frozen.values())}
+    _retire(region, [one for one in retired.values() if one[0] not in living], now, given)
     out.changes.journal += given.entries
     out.changes.restored += [*given.restored, *given.moved]
     out.changes.aliases += [*given.merged.items(), *given.moved.items()]
     out.regrouped |= {entry.person_id for entry in given.entries}
     return out
+
+
+def _retire(
+    region: Region, gone: Iterable[Pair], now: Mapping[int, int], given: assign.Assignment
+) -> None:
+    """People who were of chapters that are gone (with their devices) lead to who has the device."""
+    for person, device in gone:
+        to = now.get(region.spots[device].parts[0].fragment)
+        if to is not None and person not in given.merged:
+            given.merged[person] = to
+            given.entries.append(assign.Entry(person, "merge", to, []))
 
 
 def _unsure(region: Region, part: model.Partition, rim: Mapping[int, Part]) -> set[int]:
@@ -212,6 +220,14 @@ def _note(region: Region, answer: _Answer, rim: Mapping[int, Part], out: Outcome
             out.contested |= {rim[ref].person for ref in pair if ref in rim}
 
 
+def _relabel(region: Region, out: Outcome) -> None:
+    """Rules changed: say of links that nothing leads through why that is so now."""
+    for pair, was in region.dead().items():
+        why = _without_ends(region, pair)
+        if why != was:
+            out.changes.suppressed.append((*pair, why))
+
+
 def _without_ends(region: Region, pair: Pair) -> str:
     spots = [region.spots[i] for i in pair]
     if any(region.rules.blocked(spot.identifier) for spot in spots):
@@ -222,5 +238,8 @@ def _without_ends(region: Region, pair: Pair) -> str:
 def member(fragment: int, identifier: Identifier, rules: Rules = RULES) -> assign.Member:
     """A fragment as `assign` weighs it."""
     rule = rules.of(identifier.namespace)
-    rank = 2 if rule.kind != "person" else 0 if rule.limit == 1 else 1
-    return assign.Member(fragment, identifier, rank)
+    if rule.kind != "person":
+        return assign.Member(fragment, identifier, 3)
+    if rule.limit != 1:
+        return assign.Member(fragment, identifier, 2)
+    return assign.Member(fragment, identifier, 0 if identifier.namespace == ACTS else 1)

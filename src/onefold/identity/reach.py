@@ -148,6 +148,22 @@ class Region:
         core = (part.fragment in self.core for spot in spots for part in spot.parts)
         return len(spots) == 2 and any(core)
 
+    def dead(self) -> dict[Pair, str | None]:
+        """Links of the seeds that nothing leads through, and the reason each has.
+
+        One end never links, and the other does not either or is a device of several people. They
+        are looked at only when rules changed, and last.
+        """
+        seeds = [i for i in self.seeds if i in self.spots and self.spots[i].generic]
+        links, nodes = store.surroundings(self._conn, seeds) if seeds else ([], [])
+        self._take(nodes)
+        found = {(a, b): why for a, b, _, why, _ in links if (a, b) not in self.links}
+        return {p: w for p, w in found.items() if not any(self._carries(self.spots[i]) for i in p)}
+
+    @staticmethod
+    def _carries(spot: Spot) -> bool:
+        return not spot.generic and not (spot.is_device and len(spot.parts) > 1)
+
     def said(self) -> dict[int, Said]:
         """Every decision that names something here."""
         if not self.book:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from onefold.identity import cache, chapters, decisions, settle, store, undo
 from onefold.identity.cache import NOBODY, Cache, Device, Entry, Known, Person, Spell
 from onefold.identity.model import Resolved
-from onefold.identity.rules import RULES, Rules, order
+from onefold.identity.rules import ACTS, RULES, Rules, order
 from onefold.kernel import clock, identifiers, limits
 from onefold.kernel.facts import Fact, Identifier
 from onefold.kernel.identifiers import FORMER
@@ -23,7 +23,6 @@ from onefold.storage import Connection
 PointsOf = Callable[[Connection, int], Iterable[tuple[int, int]]]
 Node = Known | Device
 N = TypeVar("N", Known, Device)
-_ACTS = "user_id"  # of several on one fact the first acts, and the others are not linked
 
 
 class Resolver:
@@ -339,7 +338,7 @@ class Resolver:
                 formers.append(node)
             elif namespace not in single:
                 people.append(node)
-                if namespace == _ACTS:
+                if namespace == ACTS:
                     single.add(namespace)
         pairs: list[tuple[Node, Node]] = [*_pairs(people)]
         if people:

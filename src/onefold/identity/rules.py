@@ -26,6 +26,7 @@ Kind = Literal["person", "device", "account"]
 EVERYONE = "*"
 _ORDER = MappingProxyType({"user_id": 1, "contact": 2, "email": 3})
 _LAST = 8
+ACTS = "user_id"  # of several on one fact the first acts, and the others are not linked
 
 
 class Namespace(msgspec.Struct, frozen=True):
@@ -148,8 +149,8 @@ OTHER = Namespace("person", 80, limit=5)
 _HOUSE = frozenset(("crm", "system", "billing"))
 _EVERYONE = frozenset((EVERYONE,))
 
-# The built-in rules: what holds until an admin changes something (identity/namespaces/defaults.py
-# has the rows that say the same).
+# The built-in rules, where no database is asked. A new one has these rows and some more as its
+# first version (migration 0012).
 RULES = Rules(
     namespaces=MappingProxyType(
         {
