@@ -16,6 +16,8 @@ import psycopg
 import pytest
 
 from onefold import storage
+from onefold.kernel import settings
+from onefold.storage import secrets as sealing
 
 # A property says nothing about speed, and a busy machine is slow.
 hypothesis.settings.register_profile(
@@ -37,6 +39,14 @@ def swap_database(url: str, name: str) -> str:
     if str(host).startswith("/"):
         return f"postgresql://{user}:{password}@/{name}?host={host}&port={port}"
     return f"postgresql://{user}:{password}@{host}:{port}/{name}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sealed_by(tmp_path_factory: pytest.TempPathFactory) -> settings.Settings:
+    """Where the key is that this process seals stored secrets with."""
+    chosen = settings.load(data=tmp_path_factory.mktemp("keys"))
+    sealing.use(chosen)
+    return chosen
 
 
 @pytest.fixture(scope="session")

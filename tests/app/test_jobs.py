@@ -14,7 +14,7 @@ import pytest
 
 from onefold import storage
 from onefold.app.jobs import Jobs, drain
-from onefold.kernel import settings
+from onefold.kernel import limits, settings
 from onefold.storage import jobs
 
 WAIT_S = 60
@@ -87,6 +87,27 @@ def test_jobs_with_the_same_lock_run_one_after_another(
     conn.commit()
     _run(database, alone=alone, free=free)
     assert most == 1
+    assert {s for s, _ in _statuses(conn)} == {"succeeded"}
+
+
+def test_reads_that_take_long_hold_up_nothing_else(database: str, conn: storage.Connection) -> None:
+    """All the room for reads is taken, and an import runs; then they may end."""
+    imported = threading.Event()
+    reading = threading.Barrier(limits.jobs_reads_at_once_max + 1)
+
+    def read(running: jobs.Running) -> None:
+        reading.wait(WAIT_S)
+        assert imported.wait(WAIT_S)
+
+    def load(running: jobs.Running) -> None:
+        reading.wait(WAIT_S)
+        imported.set()
+
+    for _ in range(limits.jobs_reads_at_once_max):
+        jobs.defer(conn, "read", queue=jobs.READS)
+    jobs.defer(conn, "load")
+    conn.commit()
+    _run(database, read=read, load=load)
     assert {s for s, _ in _statuses(conn)} == {"succeeded"}
 
 

@@ -1,9 +1,10 @@
 """The process `jobs`: procrastinate's worker over the tasks that the rooms list.
 
 One such process works on a database, held by an advisory lock. So whatever is marked as running
-when it starts was left by one that was killed, and goes back into the queue at once. Tasks run in
-threads; those that are under way when the process is to end are asked to stop and wait for the next
-start. When PostgreSQL goes away the process ends, and the supervisor starts it again.
+when it starts was left by one that was killed, and goes back into the queue at once. Each queue has
+room of its own, so that reads that take hours hold up no import and no clock. Tasks run in threads;
+those that are under way when the process is to end are asked to stop and wait for the next start.
+When PostgreSQL goes away the process ends, and the supervisor starts it again.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
 import procrastinate
@@ -24,7 +26,7 @@ from onefold import storage
 from onefold.identity.namespaces import preview
 from onefold.kernel import limits
 from onefold.kernel.settings import Settings
-from onefold.record import connecting, import_files, importing, matching, pulling
+from onefold.record import connecting, import_files, importing, matching, pulling, sealing
 from onefold.sources import connectors
 from onefold.storage import jobs, locks
 
@@ -38,6 +40,13 @@ SELECT EXISTS (
   SELECT FROM procrastinate_jobs
   WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now()))
 """
+
+# How many tasks of each queue run at once.
+ROOM = {
+    jobs.QUEUE: limits.jobs_at_once_max,
+    jobs.READS: limits.jobs_reads_at_once_max,
+    jobs.CLOCK: limits.jobs_clock_at_once_max,
+}
 
 logger = structlog.get_logger("onefold.jobs")
 
@@ -106,20 +115,20 @@ class Jobs:
         for name, task in (TASKS if tasks is None else tasks).items():
             self._register(name, task)
         for one in PERIODIC if periodic is None else periodic:
-            registered = self._register(one.name, one.task)
+            registered = self._register(one.name, one.task, jobs.CLOCK)
             self.app.periodic(cron=one.cron, periodic_id=one.name)(registered)
         tidy = self._tidy
         self.app.periodic(cron="17 * * * *", periodic_id="jobs.tidy")(
-            self.app.task(name="jobs.tidy", queue=jobs.QUEUE)(tidy)
+            self.app.task(name="jobs.tidy", queue=jobs.CLOCK)(tidy)
         )
 
-    def _register(self, name: str, task: jobs.Task) -> Any:
+    def _register(self, name: str, task: jobs.Task, queue: str = jobs.QUEUE) -> Any:
         async def run(context: procrastinate.JobContext, /, **args: Any) -> None:
             args.pop("timestamp", None)  # a periodic job's own; tasks ask the clock
             running = jobs.Running(self.url, self.settings, self.stop, context.job.attempts)
             await asyncio.to_thread(task, running, **args)
 
-        return self.app.task(name=name, queue=jobs.QUEUE, pass_context=True, retry=_Again())(run)
+        return self.app.task(name=name, queue=queue, pass_context=True, retry=_Again())(run)
 
     async def _tidy(self, timestamp: int) -> None:  # noqa: ARG002 procrastinate names it
         """Forget finished jobs after some days; failed ones too."""
@@ -138,16 +147,25 @@ class Jobs:
 
     async def run(self, *, wait: bool = True) -> None:
         """Work until cancelled; with `wait` false until nothing waits."""
+        threads = ThreadPoolExecutor(sum(ROOM.values()) + 1, thread_name_prefix="job")
+        asyncio.get_running_loop().set_default_executor(threads)
         async with self.app.open_async():
             await self.take_back()
-            await self.app.run_worker_async(
-                concurrency=limits.jobs_at_once_max,
-                wait=wait,
-                install_signal_handlers=False,
-                update_heartbeat_interval=_BEAT_S,
-                fetch_job_polling_interval=_POLL_S,
-                shutdown_graceful_timeout=_STOP_S,
-            )
+            async with asyncio.TaskGroup() as workers:
+                for queue_name, room in ROOM.items():
+                    workers.create_task(self._work(queue_name, room, wait=wait))
+
+    async def _work(self, queue_name: str, room: int, *, wait: bool) -> None:
+        await self.app.run_worker_async(
+            queues=[queue_name],
+            name=queue_name,
+            concurrency=room,
+            wait=wait,
+            install_signal_handlers=False,
+            update_heartbeat_interval=_BEAT_S,
+            fetch_job_polling_interval=_POLL_S,
+            shutdown_graceful_timeout=_STOP_S,
+        )
 
 
 def drain(made: Jobs, conn: storage.Connection) -> None:
@@ -167,7 +185,17 @@ def run(url: str, settings: Settings) -> None:
     with storage.connect(url, autocommit=True, application="onefold-jobs-lock") as lock:
         lock.execute("SET statement_timeout = 0")  # another may still be ending
         lock.execute("SELECT pg_advisory_lock(%s)", (locks.JOBS,))
+        _seal(url)
         asyncio.run(_serve(Jobs(url, settings), lock))
+
+
+def _seal(url: str) -> None:
+    """Secrets of before there were keys, or of an older key, are sealed with the newest."""
+    with storage.connect(url, application="onefold-jobs") as conn:
+        sealed = sealing.reseal(conn)
+        conn.commit()
+        if sealed:
+            logger.info("secrets sealed", secrets=sealed)
 
 
 async def _serve(made: Jobs, lock: storage.Connection) -> NoReturn:

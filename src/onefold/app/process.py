@@ -12,6 +12,7 @@ import sys
 
 from onefold.app import logs
 from onefold.kernel import settings as settings_
+from onefold.storage import secrets
 
 _PR_SET_PDEATHSIG = 1
 
@@ -30,6 +31,7 @@ def main() -> None:
     settings = settings_.load()
     name = sys.argv[1]
     logs.configure(settings, name)
+    secrets.use(settings)
     if name == "worker":
         from onefold import worker
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from onefold import crm, storage
 from onefold.kernel import clock, errors, settings
 from onefold.kernel.viewer import SYSTEM
-from onefold.storage import Connection
+from onefold.storage import Connection, secrets
 
 _URL_FILE = "database.url"
 FIRST_ADMIN = "admin@example.com"
@@ -33,6 +33,7 @@ def note_url(chosen: settings.Settings, url: str) -> None:
 def located(data: Path | None, database_url: str | None) -> Iterator[str]:
     """The database's URL: given, of the running server, or of a cluster started just for this."""
     chosen = settings.load(data=data, database_url=database_url)
+    secrets.use(chosen)
     noted = chosen.data / "run" / _URL_FILE
     if chosen.database_url:
         yield chosen.database_url

@@ -37,6 +37,7 @@ app.command("onefold.cli.identity:app", name="identity")
 app.command("onefold.cli.rules:plans_app", name="plans")
 app.command("onefold.cli.rules:transformations_app", name="transformations")
 app.command("onefold.cli.connectors:app", name="connectors")
+app.command("onefold.cli.secrets:app", name="secrets")
 
 
 def _say(text: str) -> None:

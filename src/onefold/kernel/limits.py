@@ -302,8 +302,13 @@ live_rows_max = 200  # log rows read in one tick
 live_poll_ms = 300
 live_beat_s = 15  # a comment when nothing happens, so that proxies keep the stream open
 
+# secrets of others that are stored sealed
+secret_key_chars_min = 32
+
 # background jobs
 jobs_at_once_max = 4
+jobs_reads_at_once_max = 4  # of connectors and pulls, beside the others
+jobs_clock_at_once_max = 2  # of what runs by the clock
 job_attempts_max = 10  # tries of a job that meets a database that is away
 job_kept_h = 24 * 7  # a job that is done stays listed
 

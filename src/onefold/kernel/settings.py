@@ -26,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True):
     pull_files: str = ""
     lake: str = ""
     connectors: bool = False
+    secret_keys: str = ""
 
     def lake_location(self) -> str:
         """Where the lake's files go, as a location with its scheme."""
@@ -47,6 +48,7 @@ DESCRIPTIONS = {
     "pull_files": "Folder whose SQLite, DuckDB and Parquet files pulls may read; none by default.",
     "lake": "Where history goes: a folder or `s3://bucket/prefix`. Default: `lake` in `data`.",
     "connectors": "Whether admins may add connectors, which are programs run on this machine.",
+    "secret_keys": "Keys that stored passwords are sealed with, the newest first, after commas.",
 }
 
 

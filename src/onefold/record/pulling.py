@@ -37,7 +37,9 @@ def start(conn: Connection, viewer: Viewer, pull_id: int) -> pulls.Run:
 def _queue(conn: Connection, viewer: Viewer, pull_id: int) -> pulls.Run | None:
     made = pulls.store.new_run(conn, viewer, pull_id)
     if made is not None:
-        jobs.defer(conn, RUN, {"run_id": made.id}, lock=f"pull:{pull_id}")
+        jobs.defer(
+            conn, RUN, {"run_id": made.id}, lock=f"pull:{pull_id}", queue=jobs.READS
+        )  # fmt: skip
     return made
 
 

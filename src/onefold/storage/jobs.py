@@ -31,6 +31,8 @@ SELECT EXISTS (
   AND d.datname = current_database())
 """
 QUEUE = "default"
+READS = "reads"  # of connectors and pulls: they may take hours, and hold nothing else up
+CLOCK = "clock"  # what runs by the clock: it starts the others, and keeps the lake
 
 
 class Interrupted(Exception):
@@ -79,13 +81,15 @@ def defer(
     once: str | None = None,
     at: datetime | None = None,
     priority: int = 0,
+    queue: str = QUEUE,
 ) -> int | None:
     """Leave a job in the caller's transaction; its id, or None when `once` already waits.
 
     Jobs with the same `lock` run one after another. Of jobs with the same `once` only one waits.
+    Each `queue` has room of its own: what fills one holds up no other.
     """
     values = {
-        "queue": QUEUE, "task": task, "priority": priority, "lock": lock, "once": once,
+        "queue": queue, "task": task, "priority": priority, "lock": lock, "once": once,
         "args": Jsonb(args or {}), "at": at,
     }  # fmt: skip
     row = conn.execute(DEFER, values).fetchone()

@@ -74,6 +74,7 @@ def start(
         job = jobs.defer(
             conn, RUN, {"run_id": made.id}, lock=f"connector:{connector_id}",
             priority=0 if kind == "read" else _SOON,
+            queue=jobs.READS if kind == "read" else jobs.QUEUE,
         )  # fmt: skip
         store.change_run(conn, made.id, job_id=job)
     return made

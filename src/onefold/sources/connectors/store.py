@@ -5,12 +5,15 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+import structlog
 from psycopg.types.json import Jsonb
 
 from onefold.kernel import errors, limits
 from onefold.kernel.viewer import Viewer
 from onefold.sources.connectors import hidden, model
-from onefold.storage import Connection
+from onefold.storage import Connection, secrets
+
+logger = structlog.get_logger("onefold.connectors")
 
 _COLUMNS = ", ".join(model.Connector.__struct_fields__)
 _RUN = ", ".join(model.Run.__struct_fields__)
@@ -87,6 +90,8 @@ _SETTABLE = frozenset((
     *_JSON, "name", "package", "executable", "python", "program", "schedule", "enabled", "next_at",
     "deleted_at", "rows_named", "rows_forgotten", "rows_kept",
 ))  # fmt: skip
+_SEALED = ("config", "pending")  # JSON texts that hold the sealed JSON
+CONFIGS = "SELECT id, config, pending FROM connector FOR NO KEY UPDATE"
 _RUN_JSON = frozenset(("streams", "faults", "lines", "process", "args"))
 
 
@@ -136,7 +141,20 @@ def list_all(conn: Connection, viewer: Viewer) -> list[model.Connector]:
 def change(conn: Connection, viewer: Viewer, connector_id: int, **columns: Any) -> None:
     """Set columns."""
     viewer.must_admin()
-    _set(conn, "connector", _SETTABLE, _JSON, connector_id, columns, ", version = version + 1")
+    sealed = {n: _sealed(conn, v) if n in _SEALED else v for n, v in columns.items()}
+    _set(conn, "connector", _SETTABLE, _JSON, connector_id, sealed, ", version = version + 1")
+
+
+def reseal(conn: Connection) -> int:
+    """Seal configs with the newest key where they are not; how many. The caller commits."""
+    n = 0
+    for connector_id, *stored in conn.execute(CONFIGS).fetchall():
+        new = {name: _resealed(v) for name, v in zip(_SEALED, stored, strict=True)}
+        new = {name: v for name, v in new.items() if v is not None}
+        if new:
+            _set(conn, "connector", _SETTABLE, _JSON, connector_id, new)
+            n += 1
+    return n
 
 
 # ── runs ───────────────────────────────────────────────────────────────────────────────────────
@@ -320,9 +338,31 @@ def _told(viewer: Viewer, one: model.Run) -> model.Run:
 
 
 def _connector(row: Sequence[Any]) -> model.Connector:
-    return msgspec.convert(
-        dict(zip(model.Connector.__struct_fields__, row, strict=True)), model.Connector
-    )
+    values = dict(zip(model.Connector.__struct_fields__, row, strict=True))
+    values |= {name: _unsealed(values[name]) for name in _SEALED}
+    values["config"] = values["config"] or {}
+    return msgspec.convert(values, model.Connector)
+
+
+def _sealed(conn: Connection, value: Any) -> Any:
+    return secrets.seal(conn, _dumps(value).decode()) if value else value
+
+
+def _unsealed(stored: Any) -> Any:
+    """A config; None where its key is missing: then it is as if none had been given."""
+    if not isinstance(stored, str):
+        return stored  # empty, or of before there were keys
+    try:
+        return msgspec.json.decode(secrets.unseal(stored))
+    except errors.Unavailable:
+        logger.warning("a connector's config can't be read: the key of its secrets is missing")
+        return None
+
+
+def _resealed(stored: Any) -> str | None:
+    if not stored:
+        return None
+    return secrets.resealed(stored if isinstance(stored, str) else _dumps(stored).decode())
 
 
 def _run(row: Sequence[Any]) -> model.Run:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from onefold.kernel import errors
 from onefold.sources.pulls import engine, model, sql
+from onefold.storage import secrets
 
 DIALECTS: dict[str, sql.Dialect] = {
     "postgresql": sql.POSTGRESQL, "mysql": sql.MYSQL, "sqlite": sql.SQLITE, "duckdb": sql.DUCKDB,
@@ -20,6 +21,14 @@ def opened(place: model.Place, password: str, allowed: str) -> Iterator[engine.R
 
     Raises `Invalid` with what is wrong and what to do.
     """
+    if secrets.is_sealed(password):
+        raise errors.Invalid(
+            errors.Fault(
+                "password",
+                "can't be read: the key that it was sealed with is missing.",
+                f"Put `{secrets.FILE}` back into the data folder, or enter the password again.",
+            )
+        )
     with tempfile.TemporaryDirectory(prefix="onefold-pull-") as folder:
         reader = _reader(place, password, allowed, Path(folder))
         try:

@@ -1,5 +1,6 @@
 """The pulls' only SQL on our own database. Passwords leave it for the runner alone (`for_run`)."""
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from onefold.kernel import errors, limits
 from onefold.kernel.viewer import Viewer
 from onefold.sources.connectors.hidden import MASK
 from onefold.sources.pulls import model
-from onefold.storage import Connection
+from onefold.storage import Connection, secrets
 
 _COLUMNS = ", ".join(model.Pull.__struct_fields__)
 _RUN = ", ".join(model.Run.__struct_fields__)
@@ -59,6 +60,8 @@ UPDATE pull SET deleted_at = %s, enabled = false, next_at = NULL, secret = '',
   version = version + 1
 WHERE id = %s
 """
+SEALED = "SELECT id, secret FROM pull WHERE secret <> ''"
+SET_SEALED = "UPDATE pull SET secret = %s WHERE id = %s AND secret = %s"
 FORGET = """
 DELETE FROM pull_row WHERE pull_id = %s AND key IN
   (SELECT key FROM pull_row WHERE pull_id = %s LIMIT %s)
@@ -87,7 +90,7 @@ def create(
     counted = conn.execute(COUNT).fetchone()
     if counted and counted[0] >= limits.pulls_max:
         raise errors.Conflict(f"There are {counted[0]} pulls, the most there may be.")
-    values = (name, category, source_id, _json(place), secret, viewer.actor)
+    values = (name, category, source_id, _json(place), secrets.seal(conn, secret), viewer.actor)
     return _pull(conn.execute(INSERT, values).fetchone() or ())
 
 
@@ -98,11 +101,17 @@ def get(conn: Connection, viewer: Viewer, pull_id: int, *, hold: bool = False) -
 
 
 def for_run(conn: Connection, pull_id: int, *, hold: bool = False) -> model.Pull:
-    """One pull with its password, for what reads by it. No viewer: it is never shown."""
+    """One pull with its password, for what reads by it. No viewer: it is never shown.
+
+    The password stays sealed where its key is missing; `reader.opened` says so.
+    """
     row = conn.execute(GET + (" FOR NO KEY UPDATE" if hold else ""), (pull_id,)).fetchone()
     if row is None:
         raise errors.NotFound(f"There is no pull `pul_{pull_id}`.")
-    return _pull(row)
+    one = _pull(row)
+    with contextlib.suppress(errors.Unavailable):
+        one = msgspec.structs.replace(one, secret=secrets.unseal(one.secret))
+    return one
 
 
 def list_all(conn: Connection, viewer: Viewer) -> list[model.Pull]:
@@ -114,6 +123,8 @@ def list_all(conn: Connection, viewer: Viewer) -> list[model.Pull]:
 def change(conn: Connection, viewer: Viewer, pull_id: int, **columns: Any) -> None:
     """Set columns."""
     viewer.must_admin()
+    if "secret" in columns:
+        columns["secret"] = secrets.seal(conn, columns["secret"])
     _set(conn, "pull", _SETTABLE, _JSON, pull_id, columns, ", version = version + 1")
 
 
@@ -127,6 +138,15 @@ def delete(conn: Connection, viewer: Viewer, pull_id: int, now: datetime) -> Non
     """Let it read no more. What it brought in stays; `forget` drops what it remembers."""
     viewer.must_admin()
     conn.execute(DELETE, (now, pull_id))
+
+
+def reseal(conn: Connection) -> int:
+    """Seal passwords with the newest key where they are not; how many. The caller commits."""
+    found = ((i, s, secrets.resealed(s)) for i, s in conn.execute(SEALED).fetchall())
+    new = [(sealed, pull_id, stored) for pull_id, stored, sealed in found if sealed is not None]
+    for values in new:
+        conn.execute(SET_SEALED, values)
+    return len(new)
 
 
 def forget(conn: Connection, pull_id: int) -> int:

@@ -12,8 +12,10 @@ from onefold.sources import store as sources
 from onefold.sources.model import Source
 from onefold.sources.webhooks import setup
 from onefold.sources.webhooks.model import Config, Known
-from onefold.storage import Connection
+from onefold.storage import Connection, secrets
 
+SEALED = "SELECT source_id, secret, former_secret FROM webhook FOR UPDATE"
+SET_SEALED = "UPDATE webhook SET secret = %s, former_secret = %s WHERE source_id = %s"
 GET = """
 SELECT w.kind, w.options, w.mapping, w.version, w.updated_by, w.updated_ms,
   w.secret <> '', w.former_secret <> '',
@@ -179,11 +181,13 @@ def save(
     sources.get(conn, viewer, source_id)
     row = conn.execute(LOCK, (source_id,)).fetchone()
     if secret is not None or row is None or row[1] != config.kind:
-        setup.check_secret(config.kind, secret if secret is not None else row[2] if row else "")
+        held = secrets.unseal(row[2]) if row else ""
+        setup.check_secret(config.kind, secret if secret is not None else held)
     if expected_version is not None and expected_version != (row[0] if row else 0):
         raise errors.Conflict("The webhook was changed meanwhile. Reload, then change it again.")
     values = {
-        "source_id": source_id, "kind": config.kind, "secret": secret, "keep": keep_former,
+        "source_id": source_id, "kind": config.kind, "keep": keep_former,
+        "secret": None if secret is None else secrets.seal(conn, secret),
         "options": msgspec.json.encode(config.options).decode(),
         "mapping": msgspec.json.encode(config.mapping).decode() if config.mapping else None,
         "by": viewer.actor, "now_ms": now_ms,
@@ -210,8 +214,8 @@ def endpoint(conn: Connection, key: str) -> Endpoint | None:
     if row is None:
         return None
     source, (kind, options, mapping, secret, former) = Source(*row[:10]), row[10:]
-    secrets = tuple(s for s in (secret, former) if s)
-    return Endpoint(source, _config(kind, options, mapping), secrets)
+    known = tuple(secrets.unseal(s) for s in (secret, former) if s)
+    return Endpoint(source, _config(kind, options, mapping), known)
 
 
 def recent(
@@ -272,6 +276,18 @@ def learn(conn: Connection, source_id: int, told: Mapping[str, Known], now_ms: i
         refs = list(told)
         texts = [msgspec.json.encode(told[ref]).decode() for ref in refs]
         conn.execute(LEARN, (source_id, now_ms, refs, texts))
+
+
+def reseal(conn: Connection) -> int:
+    """Seal secrets with the newest key where they are not; how many. The caller commits."""
+    n = 0
+    for source_id, *stored in conn.execute(SEALED).fetchall():
+        new = [secrets.resealed(one) for one in stored]
+        if new != [None, None]:
+            kept = [one if fresh is None else fresh for one, fresh in zip(stored, new, strict=True)]
+            conn.execute(SET_SEALED, (*kept, source_id))
+            n += 1
+    return n
 
 
 def forget_old(conn: Connection, before_ms: int) -> int:
