@@ -210,30 +210,6 @@ def test_selected_tickets_change_together(pages: Pages) -> None:
         assert 'class="pill green">Solved' in pages.get(location)
 
 
-def test_faults_of_a_definition_are_all_shown(pages: Pages) -> None:
-    bad = "of: person\nwhere:\n  all:\n    - tarit: plan\n      is: x\n    - count: {evnt: A}\n"
-    answer = pages.send("/audiences", yaml=f"audience: broken\nname: B\n{bad}")
-    assert answer.status_code == 400
-    assert answer.text.count("<li><b>where.all") >= 2
-    answer = pages.send("/audiences", yaml="where: [", feature="kept")
-    assert answer.status_code == 400
-    assert 'value="kept"' in answer.text
-
-
-def test_a_definition_is_made_edited_and_read_back(pages: Pages) -> None:
-    text = "audience: pros\nname: Pros\nof: account\nwhere:\n  all:\n    - {trait: plan, is: pro}\n"
-    answer = pages.send("/audiences", yaml=text)
-    assert answer.status_code == 303, answer.text
-    page = pages.get("/audiences/pros")
-    assert "Plan is" in page
-    changed = text.replace("Pros", "Pro plans").replace("is: pro", "is: no")
-    answer = pages.send("/audiences/pros", yaml=changed, feature="exports", version="1")
-    assert answer.status_code == 303, answer.text
-    page = pages.get("/audiences/pros")
-    assert "Pro plans" in page
-    assert "is: &#39;no&#39;" in page  # a text, as the reference says, and no boolean
-
-
 def test_why_somebody_is_in_an_audience_is_told(pages: Pages, world: World) -> None:
     text = pages.get(f"/audiences/exporters/why?id={world.person}")
     assert "Report Exported 14 times in 30d" in text

@@ -7,6 +7,7 @@ from litestar import Litestar, Response, Router
 from onefold.web import door
 from onefold.web.handlers import (
     accounts,
+    audience_builder,
     audiences,
     connector_setup,
     connectors,
@@ -32,8 +33,8 @@ from onefold.web.handlers import (
 )
 
 _ROOMS = (
-    home, people, identity, ladder, accounts, tickets, tasks, audiences, signals, sources,
-    source_items, webhooks, connectors, connector_setup, destinations, settings, imports,
+    home, people, identity, ladder, accounts, tickets, tasks, audiences, audience_builder, signals,
+    sources, source_items, webhooks, connectors, connector_setup, destinations, settings, imports,
     transformations, plans, review, trust, pulls, identifiers,
 )  # fmt: skip
 

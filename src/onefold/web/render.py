@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import msgspec
 from markupsafe import Markup
 
+from onefold.audiences.form import operators, parts
 from onefold.web import falls, timeline, view
 
 HERE = Path(__file__).parent
@@ -20,6 +22,41 @@ _KINDS = {
     ".woff2": "font/woff2",
 }
 _PACK_BYTES_MIN = 1_000
+
+
+def _ops(part: parts.Part) -> list[tuple[str, str]]:
+    """Comparisons to choose from; for numbers and spans in other words than for values."""
+    words = {**operators.OPS, "less_than": "less than"} if part.of == "span" else operators.OPS
+    if part.of == "count":
+        words = {**words, "is": "exactly"}
+    return [(op, words[op]) for op in part.ops]
+
+
+def _counted(part: parts.Part, how: str) -> parts.Part:
+    return msgspec.structs.replace(part, of="share") if how == "share" else part
+
+
+def _property(suggest: str) -> parts.Part:
+    """The comparisons of a property of an event, or of what a campaign said."""
+    found = "touch_values" if suggest == "touches" else "property_values"
+    return parts.Part("tests", "tests", ops=tuple(operators.OPS), suggest=found)
+
+
+def _frames(part: parts.Part) -> list[tuple[str, str]]:
+    return [f for f in operators.FRAMES if not part.calendar or f[0] in ("days", "this", "last")]
+
+
+# What the builder's cards are drawn by (audiences/form/operators.py).
+_BUILDER: dict[str, Any] = {
+    "builder_rows": operators.BY_KIND,
+    "builder_groups": [(how, label) for how, label, _ in operators.GROUPS],
+    "builder_periods": operators.PERIODS,
+    "builder_units": operators.UNITS,
+    "builder_ops": _ops,
+    "builder_counted": _counted,
+    "builder_property": _property,
+    "builder_frames": _frames,
+}
 
 
 class StaticFile:
@@ -85,6 +122,7 @@ def environment() -> jinja2.Environment:
         event_title=timeline.title,
         event_detail=timeline.detail,
     )
+    env.globals.update(_BUILDER)
     env.filters.update(ms=view.ms, num=view.number, words=view.words, value=view.value)
     return env
 

@@ -1,26 +1,15 @@
-"""Audiences: who is in, why, what changed; definitions written as YAML with every fault shown."""
+"""Audiences: who is in, why, what changed. The builder is in audience_builder.py."""
 
 from typing import Any
 
 import yaml
-from litestar import get, post
+from litestar import get
 from litestar.params import FromPath
 
 from onefold import audiences, record
-from onefold.kernel import clock, errors, ids
+from onefold.kernel import clock, ids
 from onefold.storage import Connection
-from onefold.web import data, definition, door, edits, store
-
-_EXAMPLE = """\
-audience: export_launch
-name: Export launch
-of: person
-where:
-  all:
-    - account: {trait: plan, is: trial}
-    - count: {event: Report Exported, within: 7d}
-      less_than: 3
-"""
+from onefold.web import data, definition, door, store
 
 
 @get("/audiences", sync_to_thread=True)
@@ -125,72 +114,4 @@ def audience_why(request: door.AnyRequest, key: FromPath[str]) -> door.Page:
         )  # fmt: skip
 
 
-@get("/audiences/new", sync_to_thread=True)
-def audience_new(request: door.AnyRequest) -> door.Page:
-    """The editor, with an example to change."""
-    ask = door.ask_of(request)
-    ask.viewer.must_admin()
-    return _editor(ask, "", {"yaml": _EXAMPLE})
-
-
-@get("/audiences/{key:str}/edit", sync_to_thread=True)
-def audience_edit(request: door.AnyRequest, key: FromPath[str]) -> door.Page:
-    """The editor on a definition."""
-    ask = door.ask_of(request)
-    ask.viewer.must_admin()
-    with ask.open() as conn:
-        found = audiences.get(conn, ask.viewer, key)
-    values = {"yaml": written(found), "feature": found.feature, "version": str(found.version)}
-    return _editor(ask, key, values)
-
-
-def _editor(
-    ask: door.Ask, key: str, values: dict[str, str], faults: Any = (), status: int = 200
-) -> door.Page:
-    where = f"/audiences/{key}" if key else "/audiences"
-    return door.page(
-        ask, "audience_edit.html", http=status, title=f"Edit {key}" if key else "New audience",
-        action=where, back=where, v={"yaml": "", "feature": "", "version": "", **values},
-        faults=faults, verb="Save" if key else "Create audience",
-    )  # fmt: skip
-
-
-@post("/audiences", sync_to_thread=True)
-def audience_create(request: door.AnyRequest) -> door.Page:
-    """Make an audience, or show every fault of its text."""
-    ask = door.ask_of(request)
-    text, feature = _sent(ask)
-    try:
-        with ask.open() as conn:
-            made = audiences.create(conn, ask.viewer, "", "", text, feature)
-    except (errors.Invalid, errors.Conflict) as error:
-        return _editor(ask, "", ask.form, data.wrong(error), error.status)
-    return door.go(ask, f"/audiences/{made.key}", {"text": "Audience created"})
-
-
-@post("/audiences/{key:str}", sync_to_thread=True)
-def audience_update(request: door.AnyRequest, key: FromPath[str]) -> door.Page:
-    """Change an audience, or show every fault of its text."""
-    ask = door.ask_of(request)
-    text, feature = _sent(ask)
-    version = edits.version(ask.form)
-    try:
-        with ask.open() as conn:
-            made = audiences.update(
-                conn, ask.viewer, key, source=text, feature=feature, version=version
-            )
-    except (errors.Invalid, errors.Conflict) as error:
-        return _editor(ask, key, ask.form, data.wrong(error), error.status)
-    return door.go(ask, f"/audiences/{made.key}", {"text": "Audience saved"})
-
-
-def _sent(ask: door.Ask) -> tuple[str, str]:
-    """The text as the room reads it, and the feature; browsers end lines with CR LF."""
-    text = ask.form.get("yaml", "").replace("\r\n", "\n")
-    return text, ask.form.get("feature", "").strip()
-
-
-HANDLERS = [
-    audiences_list, audience_new, audience_create, audience_page, audience_why, audience_edit,
-    audience_update,
-]  # fmt: skip
+HANDLERS = [audiences_list, audience_page, audience_why]
