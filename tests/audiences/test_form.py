@@ -62,6 +62,7 @@ anything = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(anything)
+@example({"tickets": {}})
 @example({"count": {"event": None}, "at_least": None})
 @example({"people": {"any": None}})
 def test_even_nonsense_survives(where: Any) -> None:

@@ -32,6 +32,11 @@ class Card(msgspec.Struct, frozen=True):
         return self.lists.get(name, ())
 
 
+def made(kind: str, values: dict[str, str], lists: Lists) -> Card:
+    """A card without empty lists, as a form would tell it."""
+    return Card(kind, values, {k: v for k, v in lists.items() if v})
+
+
 def encode(card: Card, path: str = ROOT) -> dict[str, str]:
     """The fields of a card and of all below it."""
     out = {f"{path}/kind": card.kind}
@@ -72,7 +77,7 @@ def _card(tree: Mapping[str, Any]) -> Card:
         for name, below in tree.items()
         if name.startswith(".") and isinstance(below, dict)
     }
-    return Card(str(tree.get("kind", "group")), values, {k: v for k, v in lists.items() if v})
+    return made(str(tree.get("kind", "group")), values, lists)
 
 
 def _number(step: str) -> tuple[int, str]:
@@ -122,8 +127,7 @@ def _replace(
 
 def with_list(card: Card, name: str, cards: tuple[Card, ...]) -> Card:
     """The card with another list of that name."""
-    lists = {**card.lists, name: cards}
-    return Card(card.kind, card.values, {k: v for k, v in lists.items() if v})
+    return made(card.kind, card.values, {**card.lists, name: cards})
 
 
 def with_values(card: Card, **values: str) -> Card:

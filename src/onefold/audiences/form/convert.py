@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from onefold.audiences.form import parts, shapes, texts
-from onefold.audiences.form.cards import ROOT, Card, with_values
+from onefold.audiences.form.cards import ROOT, Card, made, with_values
 from onefold.audiences.form.operators import OPERATORS, Operator
 from onefold.kernel import definitions, errors
 
@@ -101,7 +101,7 @@ def _open_row(op: Operator, raw: Any) -> Card | None:
             taken.lists[part.key] = (opened(flat.get(part.key)),)
         else:
             parts.take(_for(op, part, flat.get("how")), flat, taken)
-    card = Card(op.kind, taken.values, taken.lists)
+    card = made(op.kind, taken.values, taken.lists)
     return card if _same(_close_row(op, card, "", ROOT, Written({}, {}, [])), raw) else None
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from onefold.audiences import frames
 from onefold.audiences.form import texts
-from onefold.audiences.form.cards import Card
+from onefold.audiences.form.cards import Card, made
 
 Widget = Literal[
     "name", "choice", "span", "tests", "event", "where", "frame", "step", "node"
@@ -127,7 +127,7 @@ def _step_in(part: Part, flat: Mapping[str, Any], into: Taken) -> None:
     if isinstance(inner, Mapping):
         told = Taken()
         _event_in(part, inner, told)
-        into.lists[part.key] = (Card("step", {"key": key, **told.values}, told.lists),)
+        into.lists[part.key] = (made("step", {"key": key, **told.values}, told.lists),)
 
 
 def _step_out(part: Part, card: Card) -> dict[str, Any]:
@@ -255,19 +255,19 @@ def where_in(where: Mapping[str, Any]) -> tuple[Card, ...]:
 
 def _filter_in(key: str, wanted: Any) -> Card:
     if key in ("all", "any", "none") and isinstance(wanted, list):
-        return Card("filters", {"how": key}, {"of": tuple(map(_joined_in, wanted))})
+        return made("filters", {"how": key}, {"of": tuple(map(_joined_in, wanted))})
     if isinstance(wanted, Mapping):
         tests = tests_in(wanted, "value")
     else:
         tests = (_test_in("is", wanted, "value"),)
-    return Card("property", {"path": texts.show_name(key)}, {"tests": tests})
+    return made("property", {"path": texts.show_name(key)}, {"tests": tests})
 
 
 def _joined_in(one: Any) -> Card:
     if not isinstance(one, Mapping):
         return Card("property")
     cards = where_in(one)
-    return cards[0] if len(cards) == 1 else Card("filters", {"how": "all"}, {"of": cards})
+    return cards[0] if len(cards) == 1 else made("filters", {"how": "all"}, {"of": cards})
 
 
 def where_out(cards: tuple[Card, ...]) -> dict[str, Any]:
