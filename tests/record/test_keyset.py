@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onefold.kernel import errors
+from onefold.kernel import cursors, errors
 from onefold.record import keyset
 
 BY_NAME = keyset.Order("name", "name_sort")
@@ -21,7 +21,7 @@ values = (
 @given(values, st.integers(0, 2**62))
 def test_a_cursor_means_what_it_was_made_of(value: object, row_id: int) -> None:
     cursor = keyset.encode(BY_NAME, value, row_id)
-    after = keyset.After("name", value, row_id)  # type: ignore[arg-type]
+    after = cursors.After("name", value, row_id)  # type: ignore[arg-type]
     assert keyset.decode(cursor, BY_NAME) == after
     with pytest.raises(errors.Invalid):
         keyset.decode(cursor, BY_TIME)

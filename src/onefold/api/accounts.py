@@ -9,7 +9,7 @@ from onefold import crm, record
 from onefold.api import door, etag, records
 from onefold.api.call import Call, path_text
 from onefold.api.people import Asked
-from onefold.api.records import Body, IfMatch
+from onefold.api.records import AnyRequest, Body, IdempotencyKey, IfMatch
 from onefold.kernel import ids
 from onefold.record import bulk, model
 from onefold.record.profile import wanted as profile
@@ -45,9 +45,11 @@ def list_accounts(
 
 
 @post("/accounts", opt=door.MEMBER | _RECORDS, sync_to_thread=True)
-def create_account(call: Call, data: JSONBody[Body]) -> crm.Account:
+def create_account(
+    call: Call, data: JSONBody[Body], request: AnyRequest, repeat_key: IdempotencyKey = None
+) -> crm.Account:
     """Create an account."""
-    found: crm.Account = records.created(call, crm.accounts, data)
+    found: crm.Account = records.created(call, crm.accounts.create, data, request, repeat_key)
     return found
 
 

@@ -54,6 +54,11 @@ def answer_error(request: AnyRequest, error: Exception) -> AnyResponse:
     return _answer(500, _body("internal_error", message, ()))
 
 
+def body_of(error: errors.OnefoldError) -> dict[str, Any]:
+    """An error's shape, for one of several changes."""
+    return _of_ours(error)
+
+
 def _of_ours(error: errors.OnefoldError) -> dict[str, Any]:
     faults = error.faults if isinstance(error, errors.Invalid) else ()
     body = _body(error.code, str(error), faults)

@@ -7,12 +7,12 @@ from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 
+from onefold import crm, record
 from onefold.api import (
     accounts,
     audiences,
     call,
     connectors,
-    contacts,
     description,
     destinations,
     door,
@@ -22,7 +22,9 @@ from onefold.api import (
     ladder,
     matching,
     namespaces,
+    objects,
     people,
+    pipelines,
     plans,
     previews,
     pulls,
@@ -30,8 +32,6 @@ from onefold.api import (
     source_items,
     sources,
     suggestions,
-    tasks,
-    tickets,
     transformations,
     webhooks,
 )
@@ -71,9 +71,13 @@ def router() -> Router:
             *ladder.HANDLERS,
             *matching.HANDLERS,
             *accounts.HANDLERS,
-            *contacts.HANDLERS,
-            *tickets.HANDLERS,
-            *tasks.HANDLERS,
+            *objects.handlers(crm.contacts, crm.Contact),
+            *objects.handlers(crm.deals, crm.Deal),
+            *objects.handlers(crm.products, crm.Product),
+            *objects.handlers(crm.tickets, crm.Ticket, create=record.open_ticket),
+            *objects.handlers(crm.tasks, crm.Task),
+            *objects.handlers(crm.accounts, crm.Account, only=frozenset(("upsert", "changes"))),
+            *pipelines.HANDLERS,
             *signals.HANDLERS,
             *audiences.HANDLERS,
             *previews.HANDLERS,

@@ -134,25 +134,37 @@ def _operation(
     }
     records = opt.get("records")
     if records is not None and method == "get":
-        out["parameters"] = [*operation.get("parameters", ()), *_list_parameters(records.kind)]
+        out["parameters"] = [*operation.get("parameters", ()), *_list_parameters(records)]
     elif records is not None:
-        schema = _body(records.kind, creating=method == "post")
+        schema = _body(records.kind, creating=method in ("post", "put"))
         out["requestBody"] = {
             "required": True, "content": {"application/json": {"schema": schema}}
         }  # fmt: skip
     return out
 
 
-def _list_parameters(kind: Any) -> list[dict[str, Any]]:
+def _list_parameters(records: Any) -> list[dict[str, Any]]:
     """What a list of the CRM may be asked, from its filters."""
+    kind, sorts = records.kind, sorted(records.shape.sorts)
     out = [
+        _parameter("fields", {"type": "string", "description": "Names, with commas between."}),
         _parameter("q", {"type": "string", "maxLength": limits.search_chars_max}),
-        _parameter("sort", {"type": "string", "default": kind.sort}),
+        _parameter(
+            "sort",
+            {
+                "type": "string",
+                "default": kind.sort,
+                "description": f"{', '.join(sorts)}; "
+                "`-` before it turns it round; `custom.key` by a field of your own.",
+            },
+        ),
         _parameter("cursor", {"type": "string"}),
         _parameter("limit", {"type": "integer", "minimum": 1, "maximum": limits.page_rows_max}),
     ]
-    for found in kind.filters:
-        schema: dict[str, Any] = {"type": "boolean" if found.kind == "filled" else "string"}
+    for found in records.filters.values():
+        schema: dict[str, Any] = {
+            "type": "boolean" if found.kind in ("filled", "flag") else "string"
+        }
         if found.options:
             schema["enum"] = list(found.options)
         if found.kind in ("enum", "ref", "tag"):
@@ -178,9 +190,18 @@ def _body(kind: Any, *, creating: bool) -> dict[str, Any]:
             schema = {"type": "array", "items": {"type": "string"}}
         elif field.kind == "ref":
             schema = {"type": ["string", "null"], "examples": [f"{field.prefix}_4"]}
-        elif field.kind == "time":
-            schema = {"type": ["string", "null"], "format": "date-time"}
+        elif field.kind in ("time", "date"):
+            of = "date-time" if field.kind == "time" else "date"
+            schema = {"type": ["string", "null"], "format": of}
+        elif field.kind in ("number", "money"):
+            whole = field.kind == "number"
+            schema = {"type": ["integer" if whole else "number", "null"]}
+            if whole:
+                schema |= {"minimum": field.least, "maximum": field.most}
+        elif field.kind == "flag":
+            schema = {"type": "boolean"}
         properties[field.name] = schema
+    properties["custom"] = {"type": "object", "description": "The workspace's own fields."}
     out: dict[str, Any] = {"type": "object", "additionalProperties": False}
     if creating:
         required = [field.name for field in kind.fields if field.required]

@@ -27,7 +27,7 @@ _MUST = {
     "member": Viewer.must_write,
     "admin": Viewer.must_admin,
 }
-_NOT_QUERY = frozenset(("call", "data", "request", "if_match", "if_none_match"))
+_NOT_QUERY = frozenset(("call", "data", "request", "if_match", "if_none_match", "repeat_key"))
 READER = {"role": "reader"}
 MEMBER = {"role": "member"}
 ADMIN = {"role": "admin"}
@@ -75,11 +75,11 @@ async def inspect_query(connection: Connection, handler: BaseRouteHandler) -> No
     """Refuse a misspelt parameter: ignored, a filter would answer everything. Raises `Invalid`."""
     if "records" in handler.opt:
         return  # the CRM checks its lists' filters itself
-    known = handler.parsed_fn_signature.parameters
+    known = {*handler.parsed_fn_signature.parameters, *handler.opt.get("query", ())}
     faults = []
     for name in connection.query_params:
         if name not in known or name in _NOT_QUERY:
-            near = difflib.get_close_matches(name, known.keys() - _NOT_QUERY, n=1)
+            near = difflib.get_close_matches(name, known - _NOT_QUERY, n=1)
             meant = f"Did you mean `{near[0]}`?" if near else "Leave it out."
             faults.append(errors.Fault(name[:100], "is not a parameter here.", meant))
     if faults:

@@ -23,10 +23,19 @@ from procrastinate import jobs as queue
 from procrastinate import retry
 
 from onefold import storage
+from onefold.crm import custom
 from onefold.identity.namespaces import preview
 from onefold.kernel import limits
 from onefold.kernel.settings import Settings
-from onefold.record import connecting, import_files, importing, matching, pulling, sealing
+from onefold.record import (
+    connecting,
+    import_files,
+    importing,
+    matching,
+    pulling,
+    repeats,
+    sealing,
+)
 from onefold.sources import connectors
 from onefold.storage import jobs, locks
 
@@ -66,6 +75,7 @@ TASKS: dict[str, jobs.Task] = {
     pulling.RUN: pulling.run,
     pulling.FORGET: pulling.forget,
     preview.RUN: preview.run,
+    custom.INDEX: custom.index,
 }
 PERIODIC: tuple[jobs.Periodic, ...] = (
     jobs.Periodic("* * * * *", connectors.run.DUE, connectors.run.due),
@@ -74,6 +84,7 @@ PERIODIC: tuple[jobs.Periodic, ...] = (
     jobs.Periodic("23 * * * *", matching.trust.TASK, matching.trust.refresh_task),
     jobs.Periodic("41 * * * *", import_files.TIDY, import_files.tidy),
     jobs.Periodic("* * * * *", pulling.DUE, pulling.due),
+    jobs.Periodic("29 * * * *", repeats.TIDY, repeats.tidy),
 )
 
 

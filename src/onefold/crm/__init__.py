@@ -1,38 +1,28 @@
-"""The CRM: accounts, contacts, tickets, tasks and the users who work with them.
+"""The CRM: accounts, contacts, leads, deals, tickets, tasks … and the users who work with them.
 
 `crm.contacts.create(conn, viewer, values, now_ms)` and its like run in the caller's transaction:
 they write the row with a version check and append the fact as the last statement.
 """
 
-from onefold.crm import external, undo, users
-from onefold.crm.account import accounts
-from onefold.crm.bulk import (
-    account_keys,
-    accounts_by_key,
-    apply_account_traits,
-    ensure_accounts,
-    owner_emails,
-    owners,
-    see_accounts_anew,
-    set_health,
-    ticket_states,
-    touch_accounts,
-)
-from onefold.crm.contact import contacts
-from onefold.crm.model import Account, Contact, Item, Page, Task, Ticket, TicketState, User
-from onefold.crm.records import append
-from onefold.crm.task import tasks
-from onefold.crm.ticket import tickets
+from onefold.crm import currencies as currencies
+from onefold.crm import custom as custom
+from onefold.crm import deal_lines as deal_lines
+from onefold.crm import external as external
+from onefold.crm import objects as objects
+from onefold.crm import pipeline as pipeline
+from onefold.crm import undo as undo
+from onefold.crm import users as users
+from onefold.crm.account import accounts as accounts
+from onefold.crm.bulk import *  # noqa: F403 - what the worker asks, many rows at a time
+from onefold.crm.contact import contacts as contacts
+from onefold.crm.deal import deals as deals
+from onefold.crm.model import *  # noqa: F403 - what records look like
+from onefold.crm.product import products as products
+from onefold.crm.records import append as append
+from onefold.crm.task import tasks as tasks
+from onefold.crm.ticket import tickets as tickets
 
 set_risk = accounts.set_risk
 create_signal_task = tasks.create_for_signal
 refresh_signal_task = tasks.refresh_for_signal
 close_signal_task = tasks.close_for_signal
-
-__all__ = [
-    "Account", "Contact", "Item", "Page", "Task", "Ticket", "TicketState", "User", "account_keys",
-    "accounts", "accounts_by_key", "append", "apply_account_traits", "close_signal_task",
-    "contacts", "create_signal_task", "ensure_accounts", "external", "owner_emails", "owners",
-    "refresh_signal_task", "see_accounts_anew", "set_health", "set_risk", "tasks", "ticket_states",
-    "tickets", "touch_accounts", "undo", "users",
-]  # fmt: skip

@@ -24,16 +24,17 @@ KIND = Kind(
         fields.Field("domain", "domain"),
         fields.Field("industry"),
         fields.Field("plan"),
+        fields.Field("next_step"),
+        fields.Field("next_step_at", "date", label="Next step on"),
         fields.Field("owner_id", "ref", prefix="usr"),
         fields.Field("parent_id", "ref", prefix="acc"),
     ),
-    filters=(
-        lists.Filter("parent", "ref", "parent_id", prefix="acc"),
-        lists.Filter("owner", "ref", "owner_id", prefix="usr"),
-        lists.Filter("risk", "enum", options=RISKS),
-    ),
+    filters=(lists.Filter("risk", "enum", options=RISKS),),
     told=("name", "domain", "industry", "plan", "risk", "owner_id", "parent_id"),
     sort="name",
+    plural="accounts",
+    unique=("key",),
+    columns=("domain", "industry", "plan", "owner_id", "updated_at"),
 )
 
 

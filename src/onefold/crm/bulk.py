@@ -9,6 +9,11 @@ from onefold.crm.model import TicketState
 from onefold.kernel import limits
 from onefold.storage import Connection, fold_name
 
+__all__ = [
+    "account_keys", "accounts_by_key", "apply_account_traits", "ensure_accounts", "owner_emails",
+    "owners", "see_accounts_anew", "set_health", "ticket_states", "touch_accounts",
+]  # fmt: skip
+
 
 def ensure_accounts(conn: Connection, keys: Sequence[str]) -> dict[str, int]:
     """Account ids by key; a key not seen before gets its row."""

@@ -9,13 +9,18 @@ from typing import Any
 
 from psycopg import errors as pg
 
-from onefold.crm import fields, lists, store
+from onefold.crm import fields, store
 from onefold.crm.model import Contact, Item, Row
-from onefold.crm.records import Change, Kind, Records
-from onefold.kernel import clock, errors, limits
+from onefold.crm.records import Change, Kind, Records, Work
+from onefold.kernel import errors, limits
 from onefold.kernel.viewer import Viewer
 from onefold.storage import Connection, fold_name
 
+# Stages of knowing somebody; rules only ever move forward in it.
+LIFECYCLE = (
+    "", "subscriber", "lead", "marketing_qualified", "sales_qualified", "opportunity", "customer",
+    "evangelist", "other",
+)  # fmt: skip
 KIND = Kind(
     noun="contact",
     prefix="con",
@@ -25,16 +30,17 @@ KIND = Kind(
         fields.Field("last_name"),
         fields.Field("title"),
         fields.Field("phone"),
+        fields.Field("lifecycle", "enum", options=LIFECYCLE),
         fields.Field("account_id", "ref", prefix="acc"),
         fields.Field("owner_id", "ref", prefix="usr"),
     ),
-    filters=(
-        lists.Filter("owner", "ref", "owner_id", prefix="usr"),
-        lists.Filter("account", "ref", "account_id", prefix="acc"),
-        lists.Filter("archived", "filled", "archived_at"),
-    ),
-    told=("email", "first_name", "last_name", "title", "account_id", "owner_id"),
+    filters=(),
+    told=("email", "first_name", "last_name", "title", "lifecycle", "account_id", "owner_id"),
     sort="name",
+    plural="contacts",
+    unique=("email",),
+    columns=("email", "title", "account_id", "lifecycle", "owner_id", "updated_at"),
+    archives=True,
 )
 # What facts say of the person, under the names of the Segment spec.
 TRAITS = {"email": "email", "first_name": "firstName", "last_name": "lastName", "title": "title",
@@ -43,29 +49,6 @@ TRAITS = {"email": "email", "first_name": "firstName", "last_name": "lastName", 
 
 class Contacts(Records[Contact]):
     """Commands on contacts."""
-
-    def archive(
-        self,
-        conn: Connection,
-        viewer: Viewer,
-        record_id: str | int,
-        now_ms: int,
-        *,
-        expected_version: int | None = None,
-        into: list[Item] | None = None,
-    ) -> Contact:
-        """Put a contact away: out of lists, its e-mail free for another. Again: nothing happens."""
-        viewer.must_write()
-        before = self._held(conn, record_id, expected_version)
-        if before["archived_at"] is not None:
-            return self._present(before)
-        now = clock.to_datetime(now_ms)
-        self._save(conn, before, {"archived_at": now, "updated_at": now})
-        row = self._row(conn, before["id"])
-        items: list[Item] = []
-        self._tell(items, viewer, before, row, {}, now_ms, event="Contact Archived")
-        self._finish(conn, items, into, now_ms)
-        return self._present(row)
 
     def by_email(
         self,
@@ -93,12 +76,18 @@ class Contacts(Records[Contact]):
             raise errors.Conflict(f"The contact `{address}` is changing just now. Try again.")
         return self._present(self._row(conn, found))
 
-    def _scope(self, filters: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {"archived": False, **filters}
+    def advance(self, work: Work, contact_id: int | None, to: str) -> None:
+        """Move a contact forward to a lifecycle stage; one that is there or beyond it stays."""
+        if contact_id is None or not store.lock(work.conn, "contact", contact_id):
+            return
+        row = self._row(work.conn, contact_id)
+        beyond = LIFECYCLE.index(row["lifecycle"]) >= LIFECYCLE.index(to)
+        if not beyond and row["archived_at"] is None:
+            self._write(work.conn, work.viewer, row, {"lifecycle": to}, work.now_ms, work.items)
 
     def _rules(self, columns: Mapping[str, Any], faulty: set[str]) -> list[errors.Fault]:
         if columns.get("archived_at") is not None:
-            return [errors.Fault("id", "is archived.", "Create the contact anew.")]
+            return self._not_archived(columns)
         names = ("email", "first_name", "last_name")
         if faulty.isdisjoint(names) and not any(columns.get(n) for n in names):
             return [errors.Fault("email", "is missing.", "A contact needs an e-mail or a name.")]

@@ -5,7 +5,8 @@
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 import email_validator
@@ -13,14 +14,31 @@ import msgspec
 
 from onefold.kernel import clock, errors, ids, limits
 
-FieldKind = Literal["line", "text", "email", "domain", "enum", "tags", "ref", "time"]
+FieldKind = Literal[
+    "line",
+    "text",
+    "email",
+    "domain",
+    "enum",
+    "tags",
+    "ref",
+    "time",
+    "date",
+    "number",
+    "money",
+    "flag",
+]
+
+
+_NUMBER_MAX = 10**12
 
 
 class Field(msgspec.Struct, frozen=True):
     """One field that callers may set.
 
     `options` of an enum; `prefix` of a reference's ids; `required` when creating; `once`: only when
-    creating; `virtual`: no column, the object's own rule uses it up.
+    creating; `virtual`: no column, the object's own rule uses it up. `least` and `most` of a whole
+    number; `base`: the column with a sum of money in the base currency. `label` is for pages.
     """
 
     name: str
@@ -31,6 +49,16 @@ class Field(msgspec.Struct, frozen=True):
     required: bool = False
     once: bool = False
     virtual: bool = False
+    least: int = 0
+    most: int = 2**31 - 1
+    base: str = ""
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """What pages call it."""
+        words = self.name.removesuffix("_id").removesuffix("_at").replace("_", " ")
+        return self.label or words.capitalize()
 
 
 def clean(
@@ -171,6 +199,64 @@ def _time(field: Field, value: Any) -> datetime | None:
     return clock.to_datetime(clock.from_datetime(found))
 
 
+def _date(field: Field, value: Any) -> date | None:
+    """A day; of a time, the day that it is there."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return datetime.fromisoformat(str(value).strip()).date()
+    except ValueError:
+        raise _invalid(
+            field.name, f"`{str(value)[:60]}` is not a date.", "Send one like `2026-11-30`."
+        ) from None
+
+
+def decimal(name: str, value: Any) -> Decimal | None:
+    """A number as sent or typed: 12, 12.5, "1,200.50". Raises `Invalid`."""
+    if value is None or value == "":
+        return None
+    found: Decimal | None = None
+    if isinstance(value, str | int | float | Decimal) and not isinstance(value, bool):
+        try:
+            found = Decimal(str(value).strip().replace(",", "").replace("\u00a0", ""))
+        except InvalidOperation:
+            found = None
+    if found is None or not found.is_finite():
+        raise _invalid(name, f"`{str(value)[:60]}` is not a number.", "Send one like `1200.50`.")
+    if abs(found) >= _NUMBER_MAX:
+        raise _invalid(name, "is beyond what can be kept.", "Send less than a thousand billion.")
+    return found
+
+
+def _number(field: Field, value: Any) -> int | None:
+    found = decimal(field.name, value)
+    if found is None:
+        return None
+    if found != int(found):
+        raise _invalid(field.name, f"`{found}` is not a whole number.", "Round it.")
+    if not field.least <= found <= field.most:
+        remedy = f"Send {field.least:,} to {field.most:,}."
+        raise _invalid(field.name, f"is {found}.", remedy)
+    return int(found)
+
+
+def _money(field: Field, value: Any) -> Decimal | None:
+    return decimal(field.name, value)
+
+
+def _flag(field: Field, value: Any) -> bool:
+    said = value.strip().lower() if isinstance(value, str) else value
+    if said in (True, "true", "yes", "1", "on"):
+        return True
+    if said in (False, "false", "no", "0", "off", ""):
+        return False
+    raise _invalid(field.name, f"`{str(value)[:60]}` is not true or false.", "Send `true`.")
+
+
 def _text(name: str, value: Any, chars_max: int) -> str:
     if value is None:
         return ""
@@ -192,5 +278,6 @@ def _invalid(field: str, problem: str, remedy: str) -> errors.Invalid:
 
 _READERS: dict[str, Callable[[Field, Any], Any]] = {
     "line": _line, "text": _long, "email": _email, "domain": _domain,
-    "enum": _enum, "tags": _tags, "ref": _ref, "time": _time,
+    "enum": _enum, "tags": _tags, "ref": _ref, "time": _time, "date": _date,
+    "number": _number, "money": _money, "flag": _flag,
 }  # fmt: skip

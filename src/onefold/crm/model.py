@@ -30,6 +30,9 @@ class Account(msgspec.Struct, frozen=True):
     edited: dict[str, Any]
     health: dict[str, Any] | None
     last_seen: str | None
+    next_step: str
+    next_step_at: str | None
+    custom: dict[str, Any]
     version: int
     created_at: str
     updated_at: str
@@ -45,10 +48,12 @@ class Contact(msgspec.Struct, frozen=True):
     name: str
     title: str
     phone: str
+    lifecycle: str
     account_id: str | None
     account_name: str
     owner_id: str | None
     owner_name: str
+    custom: dict[str, Any]
     version: int
     created_at: str
     updated_at: str
@@ -72,6 +77,7 @@ class Ticket(msgspec.Struct, frozen=True):
     account_name: str
     owner_id: str | None
     owner_name: str
+    custom: dict[str, Any]
     version: int
     created_at: str
     updated_at: str
@@ -96,14 +102,187 @@ class Task(msgspec.Struct, frozen=True):
     contact_id: str | None
     contact_name: str
     ticket_id: str | None
+    deal_id: str | None
+    deal_name: str
+    lead_id: str | None
+    lead_name: str
+    remind_at: str | None
     signal_id: str | None
     reasons: list[dict[str, Any]]
     people: list[dict[str, Any]]
     outcome: str
+    custom: dict[str, Any]
     version: int
     created_at: str
     updated_at: str
     done_at: str | None
+
+
+class Deal(msgspec.Struct, frozen=True):
+    """A chance to sell. `amount` in units of `currency`; `amount_base` in the base currency.
+
+    `edited` says who set each field, and when. `stage_at`: since when it is in its stage.
+    """
+
+    id: str
+    name: str
+    pipeline_id: str
+    pipeline_name: str
+    stage_id: str
+    stage_name: str
+    status: str
+    probability: int
+    forecast: str
+    amount: float | None
+    currency: str
+    amount_base: float | None
+    close_date: str | None
+    closed_at: str | None
+    stage_at: str
+    stale: bool
+    kind: str
+    source: str
+    reason: str
+    reason_note: str
+    description: str
+    next_step: str
+    next_step_at: str | None
+    account_id: str | None
+    account_name: str
+    contact_id: str | None
+    contact_name: str
+    owner_id: str | None
+    owner_name: str
+    external_id: str
+    custom: dict[str, Any]
+    edited: dict[str, Any]
+    version: int
+    created_at: str
+    updated_at: str
+    archived_at: str | None
+
+
+class Product(msgspec.Struct, frozen=True):
+    """Something that is sold. `code` is unique among products that are not archived."""
+
+    id: str
+    name: str
+    code: str
+    description: str
+    family: str
+    price: float | None
+    currency: str
+    billing: str
+    active: bool
+    custom: dict[str, Any]
+    version: int
+    created_at: str
+    updated_at: str
+    archived_at: str | None
+
+
+class Lead(msgspec.Struct, frozen=True):
+    """Somebody who may become a customer. When converted, it names what it became."""
+
+    id: str
+    email: str
+    first_name: str
+    last_name: str
+    name: str
+    title: str
+    phone: str
+    company: str
+    domain: str
+    source: str
+    status: str
+    rating: str
+    reason: str
+    description: str
+    next_step: str
+    next_step_at: str | None
+    owner_id: str | None
+    owner_name: str
+    contact_id: str | None
+    contact_name: str
+    account_id: str | None
+    account_name: str
+    deal_id: str | None
+    converted_at: str | None
+    external_id: str
+    custom: dict[str, Any]
+    edited: dict[str, Any]
+    version: int
+    created_at: str
+    updated_at: str
+    archived_at: str | None
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """What an account pays for: plan, seats, money a month, term and renewal."""
+
+    id: str
+    name: str
+    status: str
+    plan: str
+    seats: int | None
+    mrr: float | None
+    currency: str
+    mrr_base: float | None
+    start_date: str | None
+    renewal_date: str | None
+    end_date: str | None
+    term_months: int | None
+    notice_days: int | None
+    auto_renew: bool
+    terms: str
+    account_id: str | None
+    account_name: str
+    contact_id: str | None
+    contact_name: str
+    deal_id: str | None
+    deal_name: str
+    owner_id: str | None
+    owner_name: str
+    external_id: str
+    custom: dict[str, Any]
+    edited: dict[str, Any]
+    version: int
+    created_at: str
+    updated_at: str
+    archived_at: str | None
+
+
+class Activity(msgspec.Struct, frozen=True):
+    """A call, meeting, e-mail or note. `mentions`: users named in its text."""
+
+    id: str
+    kind: str
+    subject: str
+    body: str
+    at: str
+    minutes: int | None
+    direction: str
+    outcome: str
+    location: str
+    pinned: bool
+    mentions: list[str]
+    account_id: str | None
+    account_name: str
+    contact_id: str | None
+    contact_name: str
+    deal_id: str | None
+    deal_name: str
+    lead_id: str | None
+    lead_name: str
+    ticket_id: str | None
+    owner_id: str | None
+    owner_name: str
+    external_id: str
+    custom: dict[str, Any]
+    version: int
+    created_at: str
+    updated_at: str
+    archived_at: str | None
 
 
 class User(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What all four objects share: create, get, find, update, assign, each written once.
+"""What all objects share: create, get, find, update, assign, archive, upsert, each written once.
 
 An object adds its `Kind` (fields, filters and facts as data) and its own rules as the small methods
 at the end of `Records`. A change runs so: check every field, hold the row, compare the version,
@@ -8,53 +8,22 @@ there until the caller commits.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, TypeVar
+from decimal import Decimal
+from typing import Any, TypeVar
 
 import msgspec
 
 from onefold import log
-from onefold.crm import fields, lists, store, tell
-from onefold.crm.model import Item, Page, Row
-from onefold.kernel import clock, errors, ids, limits
+from onefold.crm import currencies, custom, fields, store, tell
+from onefold.crm.model import Item, Row
+from onefold.crm.reading import Change, Kind, Reading, Work
+from onefold.kernel import clock, errors, ids, money
 from onefold.kernel.viewer import Viewer
 from onefold.storage import Connection
 
+__all__ = ["Change", "Kind", "Records", "Work", "append"]
+
 T = TypeVar("T", bound=msgspec.Struct)
-NO_FILTERS: Mapping[str, Any] = {}
-
-
-class Kind(msgspec.Struct, frozen=True):
-    """An object as data.
-
-    `noun` names it in SQL shapes and facts; `told`: fields that each of its facts carries;
-    `sort`: the order of its list when none is asked for.
-    """
-
-    noun: str
-    prefix: str
-    fields: tuple[fields.Field, ...]
-    filters: tuple[lists.Filter, ...]
-    told: tuple[str, ...]
-    sort: str
-
-
-class Change(NamedTuple):
-    """A change about to be written: the row before (None: a new one), after, what differs."""
-
-    before: Row | None
-    after: Mapping[str, Any]
-    changed: Mapping[str, Any]
-    viewer: Viewer
-    now: datetime
-
-
-class Work(NamedTuple):
-    """Where a creation runs; facts about other records that it makes go to `items`."""
-
-    conn: Connection
-    viewer: Viewer
-    now_ms: int
-    items: list[Item]
 
 
 def append(conn: Connection, items: list[Item], now_ms: int) -> list[int]:
@@ -65,61 +34,12 @@ def append(conn: Connection, items: list[Item], now_ms: int) -> list[int]:
     return log.append_facts(conn, "crm", items, now_ms)
 
 
-class Records(Generic[T]):
+class Records(Reading[T]):
     """One object's commands. All of them run in the caller's transaction and never commit.
 
     `into`: a list that takes the facts instead of the log, for callers who change several records
     in one transaction; they call `append` once, last.
     """
-
-    def __init__(self, kind: Kind, model: type[T]) -> None:
-        self.kind = kind
-        self._model = model
-        self._fields = {f.name: f for f in kind.fields}
-        self._read_only = frozenset(model.__struct_fields__) - self._fields.keys()
-
-    # ── reading ────────────────────────────────────────────────────────────────────────────────
-
-    def get(self, conn: Connection, viewer: Viewer, record_id: str | int) -> T:
-        """One record. Raises `NotFound`."""
-        viewer.must_read()
-        return self._present(self._row(conn, ids.parse_id(self.kind.prefix, record_id)))
-
-    def find(
-        self,
-        conn: Connection,
-        viewer: Viewer,
-        filters: Mapping[str, Any] = NO_FILTERS,
-        *,
-        q: str = "",
-        sort: str = "",
-        cursor: str | None = None,
-        limit: int = limits.page_rows_default,
-    ) -> Page[T]:
-        """A page of the list. `sort` is an order's name, `-` before it turns it round.
-
-        Raises `Invalid` for unknown filters, values and orders, and for a cursor of another list.
-        """
-        viewer.must_read()
-        order = sort or self.kind.sort
-        query = lists.query(
-            self.kind.noun, self.kind.filters, self._scope(filters), q=q, sort=order,
-            cursor=cursor, limit=limit,
-        )  # fmt: skip
-        rows = store.find(conn, self.kind.noun, query)
-        more = lists.next_cursor(order, rows[limit - 1]) if len(rows) > limit else None
-        return Page(rows=[self._present(row) for row in rows[:limit]], next=more)
-
-    def count(
-        self, conn: Connection, viewer: Viewer, filters: Mapping[str, Any] = NO_FILTERS, q: str = ""
-    ) -> int:
-        """How many records a list has, counted up to `limits.list_count_max`."""
-        viewer.must_read()
-        query = lists.query(
-            self.kind.noun, self.kind.filters, self._scope(filters), q=q, sort=self.kind.sort,
-            cursor=None, limit=1,
-        )  # fmt: skip
-        return store.count(conn, self.kind.noun, query)
 
     # ── writing ────────────────────────────────────────────────────────────────────────────────
 
@@ -137,22 +57,24 @@ class Records(Generic[T]):
         Raises `Invalid` with every fault, `Conflict` when a unique value is taken.
         """
         viewer.must_write()
-        columns, faults = fields.clean(self.kind.fields, self._read_only, values, creating=True)
-        self._check_references(conn, columns, faults)
+        items: list[Item] = []
+        work = Work(conn, viewer, now_ms, items)
+        columns, faults = self._clean(work, values, None)
         faults += self._rules(columns, {f.field for f in faults})
         if faults:
             raise errors.Invalid(*faults)
-        items: list[Item] = []
-        self._complete(Work(conn, viewer, now_ms, items), columns)
+        self._complete(work, columns)
         now = clock.to_datetime(now_ms)
         columns |= self._derived(Change(None, columns, columns, viewer, now))
+        columns |= self._trace(viewer, now, {}, [n for n, v in columns.items() if v])
         columns = {n: v for n, v in columns.items() if not self._virtual(n)}
         row_id = store.insert(
-            conn, self.kind.noun, {**columns, "created_at": now, "updated_at": now}
+            conn, self.kind.noun, {"created_at": now, "updated_at": now, **columns}
         )
         if row_id is None:
             raise self._taken(conn, columns)
         row = self._row(conn, row_id)
+        self._after(work, None, row)
         self._tell(items, viewer, None, row, {}, now_ms)
         self._finish(conn, items, into, now_ms)
         return self._present(row)
@@ -174,9 +96,8 @@ class Records(Generic[T]):
         `expected_version` (None: no check) is not its version.
         """
         viewer.must_write()
-        columns, faults = fields.clean(self.kind.fields, self._read_only, values, creating=False)
-        self._check_references(conn, columns, faults)
         before = self._held(conn, record_id, expected_version)
+        columns, faults = self._clean(Work(conn, viewer, now_ms, []), values, before)
         faults += self._rules({**before, **columns}, {f.field for f in faults})
         if faults:
             raise errors.Invalid(*faults)
@@ -199,6 +120,122 @@ class Records(Generic[T]):
             expected_version=expected_version, into=into,
         )  # fmt: skip
 
+    def upsert(
+        self,
+        conn: Connection,
+        viewer: Viewer,
+        values: Mapping[str, Any],
+        now_ms: int,
+        *,
+        by: str = "",
+        expected_version: int | None = None,
+        into: list[Item] | None = None,
+    ) -> tuple[T, bool]:
+        """Create, or change the record that has the same unique value; with whether it was made.
+
+        `by`: the unique field; the first that `values` have when it is not given.
+        """
+        viewer.must_write()
+        name = by or next((n for n in self.kind.unique if values.get(n)), "")
+        if name not in self.kind.unique or not values.get(name):
+            known = " or ".join(f"`{n}`" for n in self.kind.unique)
+            field = by or "by"
+            raise errors.Invalid(errors.Fault(field, "does not say which one.", f"Send {known}."))
+        value = str(values[name]).strip()
+        found = store.by_unique(conn, self.kind.noun, name, value)
+        if found is None:
+            try:
+                with conn.transaction():
+                    return self.create(conn, viewer, values, now_ms, into=into), True
+            except errors.Conflict:  # made by another transaction while this one looked
+                found = store.by_unique(conn, self.kind.noun, name, value)
+                if found is None:
+                    raise
+        rest = {n: v for n, v in values.items() if not (n in self._fields and self._fields[n].once)}
+        return self.update(
+            conn, viewer, found, rest, now_ms, expected_version=expected_version, into=into
+        ), False
+
+    def archive(
+        self,
+        conn: Connection,
+        viewer: Viewer,
+        record_id: str | int,
+        now_ms: int,
+        *,
+        expected_version: int | None = None,
+        into: list[Item] | None = None,
+        restore: bool = False,
+    ) -> T:
+        """Put a record away: out of lists, its unique values free for another; or bring it back.
+
+        Again: nothing happens.
+        """
+        viewer.must_write()
+        before = self._held(conn, record_id, expected_version)
+        if (before["archived_at"] is None) is restore:
+            return self._present(before)
+        now = clock.to_datetime(now_ms)
+        self._save(conn, before, {"archived_at": None if restore else now, "updated_at": now})
+        row = self._row(conn, before["id"])
+        items: list[Item] = []
+        event = f"{self.kind.noun.title()} {'Restored' if restore else 'Archived'}"
+        self._tell(items, viewer, before, row, {}, now_ms, event=event)
+        self._finish(conn, items, into, now_ms)
+        return self._present(row)
+
+    def _clean(
+        self, work: Work, values: Mapping[str, Any], before: Row | None
+    ) -> tuple[dict[str, Any], list[errors.Fault]]:
+        """Columns of API values, references checked, money in minor units; and all faults."""
+        given = {n: v for n, v in values.items() if n != "custom"}
+        columns, faults = fields.clean(
+            self.kind.fields, self._read_only, given, creating=before is None
+        )
+        self._check_references(work.conn, columns, faults)
+        own = before["custom"] if before is not None else None
+        columns["custom"], more = custom.merged(
+            work.conn, work.viewer, self.kind.noun, values.get("custom"), own
+        )
+        faults += more
+        faults += self._settle(work, before, columns)
+        if self._money and not faults:
+            try:
+                self._count_money(work.conn, before, columns)
+            except errors.Invalid as invalid:
+                faults += invalid.faults
+        return columns, faults
+
+    def _count_money(self, conn: Connection, before: Row | None, columns: dict[str, Any]) -> None:
+        """Sums of money in minor units, and in the base currency as of now."""
+        was = before["currency"] if before is not None else ""
+        if before is None or "currency" in columns:
+            named = columns.get("currency") or was or currencies.base(conn)
+            columns["currency"] = currencies.code("currency", named)
+        now = str(columns.get("currency", was))
+        for name, field in self._money.items():
+            value = columns.get(name)
+            if isinstance(value, Decimal):
+                columns[name] = money.minor(value, now)
+            elif name not in columns and before is not None and now != was:
+                kept = before[name]
+                if kept is not None:
+                    columns[name] = money.minor(money.exact(kept, was), now)
+            if field.base and (name in columns or now != was):
+                value = columns.get(name)
+                columns[field.base] = (
+                    None if value is None else currencies.to_base(conn, value, now)
+                )
+
+    def _trace(
+        self, viewer: Viewer, now: datetime, before: Mapping[str, Any], names: list[str]
+    ) -> dict[str, Any]:
+        """`edited` after a change of these fields."""
+        if not self.kind.traced:
+            return {}
+        by = {"by": viewer.actor, "at": clock.iso(clock.from_datetime(now))}
+        return {"edited": {**before, **dict.fromkeys((n for n in names if n in self._fields), by)}}
+
     def _write(
         self,
         conn: Connection,
@@ -214,10 +251,15 @@ class Records(Generic[T]):
             return self._present(before)
         now = clock.to_datetime(now_ms)
         derived = self._derived(Change(before, {**before, **changed}, changed, viewer, now))
+        derived |= self._trace(viewer, now, before.get("edited") or {}, list(changed))
         self._save(conn, before, {**changed, **derived, "updated_at": now})
         row = self._row(conn, before["id"])
         items: list[Item] = []
-        changes = {n: (before[n], row[n]) for n in changed}
+        self._after(Work(conn, viewer, now_ms, items), before, row)
+        beside = {*self._bases, "custom"}
+        changes = {n: (before[n], row[n]) for n in changed if n not in beside}
+        if "custom" in changed:
+            changes |= custom.told(before["custom"], row["custom"])
         self._tell(items, viewer, before, row, changes, now_ms)
         self._finish(conn, items, into, now_ms)
         return self._present(row)
@@ -254,36 +296,9 @@ class Records(Generic[T]):
             )
         return row
 
-    def _row(self, conn: Connection, row_id: int) -> Row:
-        row = store.read(conn, self.kind.noun, row_id)
-        if row is None:
-            raise self._missing(row_id)
-        return row
-
-    def _missing(self, row_id: int) -> errors.NotFound:
-        shown = ids.api_id(self.kind.prefix, row_id)
-        return errors.NotFound(f"There is no {self.kind.noun} `{shown}`. Check the id.")
-
     def _virtual(self, name: str) -> bool:
         field = self._fields.get(name)
         return field is not None and field.virtual
-
-    def _present(self, row: Row) -> T:
-        shown = {**row, **self._shown(row)}
-        values: dict[str, Any] = {}
-        for name in self._model.__struct_fields__:
-            value = shown[name]
-            if name in tell.REFS:
-                value = ids.api_id_or_none(tell.REFS[name], value)
-            elif isinstance(value, datetime):
-                value = clock.iso(clock.from_datetime(value))
-            values[name] = value
-        values["id"] = ids.api_id(self.kind.prefix, row["id"])
-        return self._model(**values)
-
-    def _current(self, row: Row) -> dict[str, Any]:
-        current: dict[str, Any] = msgspec.to_builtins(self._present(row))
-        return current
 
     def _tell(
         self,
@@ -296,7 +311,15 @@ class Records(Generic[T]):
         *,
         event: str = "",
     ) -> None:
-        told = {name: row[name] for name in self.kind.told}
+        def said(name: str, value: Any, of: Row) -> Any:
+            if name in self._money and value is not None:
+                return money.major(value, of["currency"])
+            return value
+
+        told = {name: said(name, row[name], row) for name in self.kind.told}
+        changes = {
+            n: (said(n, old, before or row), said(n, new, row)) for n, (old, new) in changes.items()
+        }
         if row.get("owner_name") and row.get("owner_id"):
             told["owner"] = row["owner_name"]
         homes = [(self._home(row), self._traits(row), "")]
@@ -319,13 +342,28 @@ class Records(Generic[T]):
     # ruff: noqa: ARG002 - what an object's own rule may need, the rule of all need not
     # ── an object's own rules ──────────────────────────────────────────────────────────────────
 
-    def _scope(self, filters: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Filters that hold unless asked otherwise."""
-        return filters
-
     def _rules(self, columns: Mapping[str, Any], faulty: set[str]) -> list[errors.Fault]:
         """What must hold between fields; `faulty` fields are known to be wrong already."""
+        return self._not_archived(columns)
+
+    def _not_archived(self, columns: Mapping[str, Any]) -> list[errors.Fault]:
+        if columns.get("archived_at") is not None:
+            return [errors.Fault("id", "is archived.", f"Bring the {self.kind.noun} back first.")]
         return []
+
+    def _settle(
+        self, work: Work, before: Row | None, columns: dict[str, Any]
+    ) -> list[errors.Fault]:
+        """Fill in what follows from others' rows, and check it; `before` None: of a new record."""
+        return []
+
+    def _after(self, work: Work, before: Row | None, row: Row) -> None:
+        """What is written beside the row; whoever overrides it calls it as well."""
+        was = before.get("owner_id") if before is not None else None
+        if row.get("owner_id") != was:
+            now = clock.to_datetime(work.now_ms)
+            change = (was, row.get("owner_id"))
+            store.note_owner(work.conn, self.kind.noun, row["id"], change, now, work.viewer.actor)
 
     def _complete(self, work: Work, columns: dict[str, Any]) -> None:
         """Fill in what a new record takes from others."""
@@ -341,17 +379,13 @@ class Records(Generic[T]):
         """The error when a unique value is taken."""
         return errors.Conflict(f"There is a {self.kind.noun} like this already.")
 
-    def _shown(self, row: Row) -> dict[str, Any]:
-        """Values shown that are not columns."""
-        return {}
-
     def _event(self, before: Row | None, row: Row) -> str:
         """The fact's name, from what is and what was."""
         return f"{self.kind.noun.title()} {'Created' if before is None else 'Updated'}"
 
     def _home(self, row: Row) -> tuple[int | None, str | None]:
         """Contact id and account key that the fact is about."""
-        return row["contact_id"], row["account_key"]
+        return row.get("contact_id"), row.get("account_key")
 
     def _traits(self, row: Row) -> dict[str, str]:
         """Person traits on the fact."""

@@ -1,5 +1,5 @@
-"""The CRM's only SQL: shapes of the four objects as data, generic statements over them, and the
-bulk statements that the worker uses.
+"""The CRM's SQL: generic statements over the objects' shapes, and the bulk statements that the
+worker uses.
 
 Callers own the transaction. Columns in dynamic statements come from the fields' tables, never from
 a request.
@@ -14,78 +14,11 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from onefold.crm.model import Row, TicketState
+from onefold.crm.shapes import SHAPES, Shape, Sort, own_sort
 from onefold.kernel import limits
 from onefold.storage import Connection, locks
 
-_CONTACT_NAME = "coalesce(nullif(btrim(c.first_name || ' ' || c.last_name), ''), c.email, '')"
-_ACCOUNT_NAME = "coalesce(nullif(a.name, ''), a.key, '')"
-_OWNER = "LEFT JOIN app_user u ON u.id = t.owner_id"
-_ACCOUNT = "LEFT JOIN account a ON a.id = t.account_id"
-_CONTACT = "LEFT JOIN contact c ON c.id = t.contact_id"
-
-
-class Shape(msgspec.Struct, frozen=True):
-    """How an object is read: `t` is its own row; joins add the names to show.
-
-    `sorts`: name → expression over `t`. `search`: the folded text that `q` looks in.
-    """
-
-    table: str
-    columns: str
-    joins: str
-    sorts: dict[str, str]
-    search: str
-
-
-_NAMES = (
-    f"coalesce(u.name, '') AS owner_name, {_ACCOUNT_NAME} AS account_name, a.key AS account_key"
-)
-SHAPES = {
-    "account": Shape(
-        table="account",
-        columns="t.*, coalesce(u.name, '') AS owner_name, t.key AS account_key",
-        joins=_OWNER,
-        sorts={
-            "name": "t.name_sort",
-            "updated": "t.updated_at",
-            "created": "t.id",
-            "seen": "coalesce(t.last_seen_ms, 0)",
-        },
-        search="(t.name_sort || ' ' || lower(t.key) || ' ' || t.domain)",
-    ),
-    "contact": Shape(
-        table="contact",
-        columns=f"t.*, {_NAMES}",
-        joins=f"{_OWNER} {_ACCOUNT}",
-        sorts={"name": "t.name_sort", "updated": "t.updated_at", "created": "t.id"},
-        search="(t.name_sort || ' ' || t.email)",
-    ),
-    "ticket": Shape(
-        table="ticket",
-        columns=f"t.*, {_NAMES}, {_CONTACT_NAME} AS contact_name",
-        joins=f"{_OWNER} {_ACCOUNT} {_CONTACT}",
-        sorts={
-            "updated": "t.updated_at",
-            "created": "t.id",
-            "priority": "array_position(ARRAY['urgent', 'high', 'medium', 'low'], t.priority)",
-        },
-        search="t.subject_sort",
-    ),
-    "task": Shape(
-        table="task",
-        columns=f"t.*, {_NAMES}, {_CONTACT_NAME} AS contact_name",
-        joins=f"{_OWNER} {_ACCOUNT} {_CONTACT}",
-        sorts={
-            "due": "coalesce(t.due_at, '9999-12-31T23:59:59Z'::timestamptz)",
-            "updated": "t.updated_at",
-            "created": "t.id",
-            "priority": "array_position(ARRAY['high', 'medium', 'low'], t.priority)",
-        },
-        search="t.subject_sort",
-    ),
-}
-
-_JSON_COLUMNS = frozenset(("edited", "reasons", "people"))
+_JSON_COLUMNS = frozenset(("edited", "reasons", "people", "custom", "conversion"))
 LOCK = "SELECT id FROM {table} WHERE id = %s FOR NO KEY UPDATE"
 READ = "SELECT {columns} FROM {table} t {joins} WHERE t.id = %s"
 EXISTING = {
@@ -93,7 +26,18 @@ EXISTING = {
     "con": "SELECT id FROM contact WHERE id = %s AND archived_at IS NULL",
     "tkt": "SELECT id FROM ticket WHERE id = %s",
     "usr": "SELECT id FROM app_user WHERE id = %s AND enabled",
+    "pip": "SELECT id FROM pipeline WHERE id = %s AND archived_at IS NULL",
+    "stg": "SELECT id FROM stage WHERE id = %s AND archived_at IS NULL",
+    "deal": "SELECT id FROM deal WHERE id = %s AND archived_at IS NULL",
+    "lead": "SELECT id FROM lead WHERE id = %s AND archived_at IS NULL",
+    "prd": "SELECT id FROM product WHERE id = %s AND archived_at IS NULL",
+    "sub": "SELECT id FROM subscription WHERE id = %s AND archived_at IS NULL",
+    "act": "SELECT id FROM activity WHERE id = %s AND archived_at IS NULL",
+    "tsk": "SELECT id FROM task WHERE id = %s",
 }
+OWNED = """
+INSERT INTO owner_change (object, record_id, from_id, to_id, at, by) VALUES (%s, %s, %s, %s, %s, %s)
+"""
 # Held by who changes a parent, so that two at once cannot close a circle.
 LOCK_FAMILY = "SELECT pg_advisory_xact_lock(%s)"
 IS_BELOW = """
@@ -153,19 +97,53 @@ def update(
     conn.execute(query, [*_values(columns), step, row_id])
 
 
+def by_unique(conn: Connection, name: str, field: str, value: str) -> int | None:
+    """The record with this value of a unique field."""
+    shape = SHAPES[name]
+    query = sql.SQL("SELECT t.id FROM {} t WHERE {} ORDER BY t.id LIMIT 1").format(
+        sql.Identifier(shape.table), sql.SQL(shape.unique[field])
+    )
+    return _number(conn, query, (value,))
+
+
+def note_owner(
+    conn: Connection,
+    name: str,
+    row_id: int,
+    change: tuple[int | None, int | None],
+    at: Any,
+    by: str,
+) -> None:
+    """A record has another owner: (before, now)."""
+    conn.execute(OWNED, (name, row_id, *change, at, by))
+
+
 # ── lists ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Query(msgspec.Struct, frozen=True):
-    """A list as asked for, checked: `where` are (column, operator, value) that all must hold.
+class Test(msgspec.Struct, frozen=True):
+    """A condition of a list. `column` of the row, or `key` of its `custom` values.
 
-    Operators: `in` (a list, None in it for empty), `has` (an array contains), `before`, `set`
-    (is the column filled?). `words` are folded words to find; `after` is (sort value, id).
+    Operators: `in` (a list, None in it for empty), `has` (an array contains one of), `is` (a text,
+    whatever its case), `below`, `least`, `most`, `set` (is it filled?), `audience` (a key).
     """
 
-    where: tuple[tuple[str, str, Any], ...]
+    column: str
+    operator: str
+    value: Any
+    key: str = ""
+    number: bool = False
+
+
+class Query(msgspec.Struct, frozen=True):
+    """A list as asked for, checked: all `where` must hold.
+
+    `words` are folded words to find; `after` is (sort value, id).
+    """
+
+    where: tuple[Test, ...]
     words: tuple[str, ...]
-    sort: str
+    sort: Sort
     descending: bool
     after: tuple[Any, int] | None
     rows_max: int
@@ -176,7 +154,7 @@ def find(conn: Connection, name: str, query: Query) -> list[Row]:
     shape = SHAPES[name]
     conditions, values = _conditions(shape, query)
     way = sql.SQL("DESC" if query.descending else "ASC")
-    order = sql.SQL(shape.sorts[query.sort])
+    order = sql.SQL(query.sort.by)
     if query.after is not None:
         compare = sql.SQL("<" if query.descending else ">")
         conditions.append(sql.SQL("({}, t.id) {} (%s, %s)").format(order, compare))
@@ -200,32 +178,60 @@ def count(conn: Connection, name: str, query: Query) -> int:
     return int(row[0]) if row else 0
 
 
+def ids_of(conn: Connection, name: str, query: Query) -> list[int]:
+    """Ids of all rows of the list, `rows_max` at most."""
+    conditions, values = _conditions(SHAPES[name], query)
+    text = sql.SQL("SELECT t.id FROM {} t WHERE {} ORDER BY t.id LIMIT %s").format(
+        sql.Identifier(SHAPES[name].table), sql.SQL(" AND ").join(conditions)
+    )
+    return [row_id for (row_id,) in conn.execute(text, [*values, query.rows_max])]
+
+
 def _conditions(shape: Shape, query: Query) -> tuple[list[sql.Composable], list[Any]]:
     conditions: list[sql.Composable] = [sql.SQL("true")]
     values: list[Any] = []
-    for column, operator, value in query.where:
-        name = sql.Identifier("t", column)
-        if operator == "in":
-            given = [v for v in value if v is not None]
-            test = sql.SQL("{} = ANY(%s)").format(name)
-            if None in value:
-                test = sql.SQL("({} OR {} IS NULL)").format(test, name)
-            conditions.append(test)
-            values.append(given)
-        elif operator == "has":
-            conditions.append(sql.SQL("{} && %s").format(name))
-            values.append(value)
-        elif operator == "before":
-            conditions.append(sql.SQL("{} < %s").format(name))
-            values.append(value)
-        else:
-            filled = sql.SQL("{} IS NOT NULL") if value else sql.SQL("{} IS NULL")
-            conditions.append(filled.format(name))
+    for test in query.where:
+        text, given = _condition(shape, test)
+        conditions.append(text)
+        values.extend(given)
     for word in query.words:
         conditions.append(sql.SQL("{} LIKE %s").format(sql.SQL(shape.search)))
         escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         values.append(f"%{escaped}%")
     return conditions, values
+
+
+_COMPARE = {"below": "{} < %s", "least": "{} >= %s", "most": "{} <= %s", "has": "{} && %s"}
+
+
+def _condition(shape: Shape, test: Test) -> tuple[sql.Composable, list[Any]]:
+    if test.key:
+        return _own_condition(test)
+    name = sql.Identifier("t", test.column)
+    if test.operator == "in":
+        given = [v for v in test.value if v is not None]
+        text: sql.Composable = sql.SQL("{} = ANY(%s)").format(name)
+        if None in test.value:
+            text = sql.SQL("({} OR {} IS NULL)").format(text, name)
+        return text, [given]
+    if test.operator == "is":
+        return sql.SQL("lower({}) = lower(%s)").format(name), [test.value]
+    if test.operator == "audience":
+        return sql.SQL(shape.audience), [test.value] * shape.audience.count("%s")
+    if test.operator == "set":
+        filled = sql.SQL("{} IS NOT NULL") if test.value else sql.SQL("{} IS NULL")
+        return filled.format(name), []
+    return sql.SQL(_COMPARE[test.operator]).format(name), [test.value]
+
+
+def _own_condition(test: Test) -> tuple[sql.Composable, list[Any]]:
+    """A condition on a field of the workspace's own."""
+    if test.operator == "in":
+        each = sql.SQL(" OR ").join([sql.SQL("t.custom @> %s::jsonb")] * len(test.value))
+        return sql.SQL("({})").format(each), [Jsonb({test.key: value}) for value in test.value]
+    name = sql.SQL(own_sort(test.key, number=test.number).by)
+    text = sql.SQL(_COMPARE[test.operator] + " AND t.custom ? {}").format(name, test.key)
+    return text, [test.value]
 
 
 def _reading(name: str, text: str, order: sql.Composable | None = None) -> sql.Composed:
@@ -274,7 +280,7 @@ def task_by_signal(conn: Connection, signal_id: int) -> int | None:
     return _number(conn, TASK_BY_SIGNAL, (signal_id,))
 
 
-def _number(conn: Connection, query: str, values: tuple[Any, ...]) -> int | None:
+def _number(conn: Connection, query: str | sql.Composed, values: tuple[Any, ...]) -> int | None:
     row = conn.execute(query, values).fetchone()
     return int(row[0]) if row else None
 

@@ -27,29 +27,28 @@ KIND = Kind(
         fields.Field("status", "enum", options=STATUSES),
         fields.Field("priority", "enum", options=PRIORITIES),
         fields.Field("kind", "enum", options=KINDS),
-        fields.Field("due_at", "time"),
+        fields.Field("due_at", "time", label="Due"),
+        fields.Field("remind_at", "time", label="Reminder"),
         fields.Field("outcome"),
         fields.Field("owner_id", "ref", prefix="usr"),
         fields.Field("account_id", "ref", prefix="acc"),
         fields.Field("contact_id", "ref", prefix="con"),
         fields.Field("ticket_id", "ref", prefix="tkt"),
+        fields.Field("deal_id", "ref", prefix="deal"),
+        fields.Field("lead_id", "ref", prefix="lead"),
     ),
     filters=(
-        lists.Filter("status", "enum", options=STATUSES),
-        lists.Filter("priority", "enum", options=PRIORITIES),
-        lists.Filter("kind", "enum", options=KINDS),
         lists.Filter("due_before", "before", "due_at"),
-        lists.Filter("owner", "ref", "owner_id", prefix="usr"),
-        lists.Filter("account", "ref", "account_id", prefix="acc"),
-        lists.Filter("contact", "ref", "contact_id", prefix="con"),
-        lists.Filter("ticket", "ref", "ticket_id", prefix="tkt"),
+        lists.Filter("due_after", "after", "due_at"),
         lists.Filter("signal", "ref", "signal_id", prefix="sig"),
     ),
     told=(
         "subject", "status", "priority", "kind", "due_at", "outcome", "contact_id", "account_id",
-        "ticket_id", "signal_id", "owner_id",
+        "ticket_id", "signal_id", "deal_id", "lead_id", "owner_id",
     ),
     sort="due",
+    plural="tasks",
+    columns=("status", "priority", "due_at", "account_id", "kind", "owner_id"),
 )  # fmt: skip
 
 
@@ -156,7 +155,10 @@ class Tasks(Records[Task]):
 
     def _complete(self, work: Work, columns: dict[str, Any]) -> None:
         """A task takes contact and account from its ticket, the account from its contact."""
-        for noun, taken in (("ticket", ("contact_id", "account_id")), ("contact", ("account_id",))):
+        both = ("contact_id", "account_id")
+        for noun, taken in (
+            ("ticket", both), ("deal", both), ("lead", both), ("contact", ("account_id",)),
+        ):  # fmt: skip
             about = columns.get(f"{noun}_id")
             row = store.read(work.conn, noun, about) if about else None
             if row is not None:
@@ -165,6 +167,8 @@ class Tasks(Records[Task]):
 
     def _derived(self, change: Change) -> dict[str, Any]:
         columns: dict[str, Any] = {"subject_sort": fold_name(change.after["subject"])}
+        if "remind_at" in change.changed:
+            columns["reminded_at"] = None
         if "status" in change.changed:
             columns["done_at"] = None if change.changed["status"] == "open" else change.now
         return columns

@@ -5,7 +5,7 @@ its changes leave no fact.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from onefold.crm.model import Item, Row
@@ -14,7 +14,9 @@ from onefold.kernel.viewer import Viewer
 
 REFS = {
     "owner_id": "usr", "account_id": "acc", "contact_id": "con", "ticket_id": "tkt",
-    "signal_id": "sig", "parent_id": "acc",
+    "signal_id": "sig", "parent_id": "acc", "deal_id": "deal", "lead_id": "lead",
+    "pipeline_id": "pip", "stage_id": "stg", "product_id": "prd", "subscription_id": "sub",
+    "mentions": "usr",
 }  # fmt: skip
 Changes = Mapping[str, tuple[Any, Any]]
 
@@ -70,9 +72,13 @@ def shown(name: str, value: Any) -> Any:
     if value is None:
         return None
     if name in REFS:
+        if isinstance(value, list):
+            return [ids.api_id(REFS[name], one) for one in value]
         return ids.api_id(REFS[name], value)
     if isinstance(value, datetime):
         return clock.iso(clock.from_datetime(value))
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, str) and len(value) > limits.fact_text_chars_max:
         return value[: limits.fact_text_chars_max] + "…"
     return value

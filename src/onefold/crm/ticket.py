@@ -30,21 +30,14 @@ KIND = Kind(
         fields.Field("account_id", "ref", prefix="acc"),
         fields.Field("owner_id", "ref", prefix="usr"),
     ),
-    filters=(
-        lists.Filter("status", "enum", options=STATUSES),
-        lists.Filter("priority", "enum", options=PRIORITIES),
-        lists.Filter("category", "enum", options=CATEGORIES),
-        lists.Filter("channel", "enum", options=CHANNELS),
-        lists.Filter("tag", "tag", "tags"),
-        lists.Filter("owner", "ref", "owner_id", prefix="usr"),
-        lists.Filter("account", "ref", "account_id", prefix="acc"),
-        lists.Filter("contact", "ref", "contact_id", prefix="con"),
-    ),
+    filters=(lists.Filter("tag", "tag", "tags"),),
     told=(
         "subject", "status", "priority", "category", "tags", "channel", "contact_id", "account_id",
         "owner_id",
     ),
     sort="-updated",
+    plural="tickets",
+    columns=("status", "priority", "contact_id", "account_id", "owner_id", "updated_at"),
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from onefold.crm import store
+from onefold.crm import shapes, store
 from onefold.crm.model import Row
 from onefold.kernel.viewer import Viewer
 from onefold.storage import Connection
@@ -112,7 +112,7 @@ def undo(
         for statement, used_by in _USED[noun]:
             if conn.execute(statement.encode(), (row_id,)).fetchone() is not None:
                 return "kept", f"{used_by} refers to it", row["version"]
-        table = sql.Identifier(store.SHAPES[noun].table)
+        table = sql.Identifier(shapes.SHAPES[noun].table)
         conn.execute(sql.SQL("DELETE FROM {} WHERE id = %s").format(table), (row_id,))
         return "deleted", "", 0
     columns = {n: _time(n, v) for n, v in before.items() if n in row and n not in _FIXED}
@@ -121,7 +121,7 @@ def undo(
 
 
 def _row(conn: Connection, noun: str, row_id: int) -> Row | None:
-    query = sql.SQL(ROW).format(sql.Identifier(store.SHAPES[noun].table))
+    query = sql.SQL(ROW).format(sql.Identifier(shapes.SHAPES[noun].table))
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query, (row_id,)).fetchone()
 

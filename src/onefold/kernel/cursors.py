@@ -6,7 +6,42 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from onefold.kernel import errors
+
 T = TypeVar("T")
+
+
+class After(msgspec.Struct, frozen=True, array_like=True):
+    """Where the next page of a sorted list starts: after the row with this sort value and id.
+
+    It names the order it was made in, so that a cursor of another order is refused rather than
+    answered with a page that makes no sense.
+    """
+
+    order: str
+    value: str | int | float | None
+    id: int
+
+
+def after(cursor: str | None, order: str) -> After | None:
+    """Where a page starts; None for the first. Raises `Invalid` for a cursor not of this order."""
+    if cursor is None:
+        return None
+    found = unpack(cursor, After)
+    if found is None or found.order != order:
+        raise wrong()
+    return found
+
+
+def wrong() -> errors.Invalid:
+    """The error of a cursor that is not one of the list."""
+    return errors.Invalid(
+        errors.Fault(
+            "cursor",
+            "is not one of this list in this order.",
+            "Take it from `next` of the page before, and keep `sort` and filters as they were.",
+        )
+    )
 
 
 def pack(value: Any) -> str:

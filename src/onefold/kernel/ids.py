@@ -2,7 +2,9 @@
 
 per person   acc account   con contact   tsk task   tkt ticket   sig signal
 usr user     src source    dst destination   dec decision on who is who
-acd decision on accounts
+acd decision on accounts   deal deal   lead lead   prd product   pip pipeline   stg stage
+sub subscription   act activity   att attachment   fld field   view saved view
+blk change in bulk   lnk association
 """
 
 import re
@@ -15,7 +17,9 @@ NAMES = {
     "sig": "signal", "usr": "user", "src": "source", "dst": "destination",
     "dec": "decision", "acd": "account decision",
     "imp": "import", "cnn": "connector", "pair": "pair to review", "model": "matching model",
-    "pul": "pull",
+    "pul": "pull", "deal": "deal", "lead": "lead", "prd": "product", "pip": "pipeline",
+    "stg": "stage", "sub": "subscription", "act": "activity", "att": "attachment",
+    "fld": "field", "view": "saved view", "blk": "change in bulk", "lnk": "association",
 }  # fmt: skip
 _ID_MAX = 2**63 - 1
 _DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)

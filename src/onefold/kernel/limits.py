@@ -293,6 +293,15 @@ record_tags_max = 20
 record_tag_chars_max = 60
 fact_text_chars_max = 500  # a longer old or new text is cut in the fact that tells of its change
 filter_values_max = 50  # values of one filter of a list
+custom_fields_max = 200  # of one object
+custom_text_chars_max = 2_000  # a value of a field of the workspace's own
+currencies_max = 200
+pipeline_stages_max = 30
+deal_lines_max = 200
+batch_items_max = 100  # records changed by one request
+idempotency_kept_h = 24  # how long the repeat of a request gets the first one's answer
+idempotency_key_chars_max = 200
+idempotency_answer_bytes_max = 1_000_000
 password_chars_min = 10
 
 desk_step_max = 100  # events of another help desk that are taken up between two micro-batches

@@ -1,14 +1,11 @@
-"""Pages of a list by cursor: the sort value and id of the last row shown, opaque to callers.
-
-A cursor names the order it was made in, so that one from another order is refused rather than
-answered with a page that makes no sense.
-"""
+"""Orders of the record's lists, and their pages by cursor (kernel/cursors)."""
 
 from typing import Any
 
 import msgspec
 
 from onefold.kernel import cursors, errors, limits
+from onefold.kernel.cursors import After
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -23,14 +20,6 @@ class Order(msgspec.Struct, frozen=True):
     nullable: bool = False
 
 
-class After(msgspec.Struct, frozen=True, array_like=True):
-    """Where the next page starts: after the row with this sort value and id."""
-
-    order: str
-    value: str | int | float | None
-    id: int
-
-
 def encode(order: Order, value: Any, row_id: int) -> str:
     """The cursor of the page after this row."""
     return cursors.pack(After(order.name, value, row_id))
@@ -38,18 +27,7 @@ def encode(order: Order, value: Any, row_id: int) -> str:
 
 def decode(cursor: str | None, order: Order) -> After | None:
     """Where a page starts; None for the first. Raises `Invalid` for a cursor not of this order."""
-    if cursor is None:
-        return None
-    after = cursors.unpack(cursor, After)
-    if after is None or after.order != order.name:
-        raise errors.Invalid(
-            errors.Fault(
-                "cursor",
-                "is not one of this list in this order.",
-                "Take it from `next` of the page before, and keep `sort` and filters as they were.",
-            )
-        )
-    return after
+    return cursors.after(cursor, order.name)
 
 
 def chosen(orders: dict[str, Order], sort: str | None, default: str) -> Order:

@@ -9,8 +9,9 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from onefold.kernel import limits
+from onefold.kernel.cursors import After
 from onefold.kernel.viewer import Role
-from onefold.record.keyset import After, Order
+from onefold.record.keyset import Order
 from onefold.storage import Connection
 
 Row = dict[str, Any]
