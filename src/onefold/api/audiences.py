@@ -14,6 +14,8 @@ from onefold.api.pages import Listed
 from onefold.api.records import IfMatch
 from onefold.kernel import clock
 from onefold.record import model
+from onefold.record.freshness import Freshness, freshness
+from onefold.storage import Connection
 
 Source = str | dict[str, Any]
 
@@ -32,6 +34,7 @@ class Audience(msgspec.Struct, frozen=True):
     created_by: str
     created_at: str
     updated_at: str
+    freshness: Freshness
 
 
 class NewAudience(msgspec.Struct, forbid_unknown_fields=True):
@@ -59,7 +62,7 @@ class AudienceChange(msgspec.Struct, forbid_unknown_fields=True):
 def list_audiences(call: Call) -> Listed[Audience]:
     """List audiences."""
     with call.open() as conn:
-        items = [_shown(a) for a in audiences.list_all(conn, call.viewer)]
+        items = _shown(call, conn, audiences.list_all(conn, call.viewer))
     return Listed(items, len(items))
 
 
@@ -70,14 +73,14 @@ def create_audience(call: Call, data: JSONBody[NewAudience]) -> Audience:
         made = audiences.create(
             conn, call.viewer, data.key, data.name, data.definition, data.feature
         )
-    return _shown(made)
+        return _one(call, conn, made)
 
 
 @get("/audiences/{key:str}", opt=door.READER, sync_to_thread=True)
 def get_audience(call: Call, key: FromPath[str]) -> Audience:
     """Get an audience."""
     with call.open() as conn:
-        return _shown(audiences.get(conn, call.viewer, path_text(key)))
+        return _one(call, conn, audiences.get(conn, call.viewer, path_text(key)))
 
 
 @patch("/audiences/{key:str}", opt=door.ADMIN, sync_to_thread=True)
@@ -97,7 +100,7 @@ def change_audience(
             feature=values.get("feature"),
             version=version,
         )
-    return _shown(changed)
+        return _one(call, conn, changed)
 
 
 @delete("/audiences/{key:str}", opt=door.ADMIN, sync_to_thread=True)
@@ -119,20 +122,29 @@ def list_members(
         return record.list_members(conn, call.viewer, path_text(key), cursor, limit)
 
 
-def _shown(found: audiences.Audience) -> Audience:
-    return Audience(
-        key=found.key,
-        name=found.name,
-        of=found.of,
-        definition=found.source,
-        feature=found.feature,
-        status=found.status,
-        members=found.members,
-        version=found.version,
-        created_by=found.created_by,
-        created_at=clock.iso(found.created_ms) or "",
-        updated_at=clock.iso(found.updated_ms) or "",
-    )
+def _one(call: Call, conn: Connection, found: audiences.Audience) -> Audience:
+    return _shown(call, conn, [found])[0]
+
+
+def _shown(call: Call, conn: Connection, found: list[audiences.Audience]) -> list[Audience]:
+    fresh = freshness(conn, call.viewer, found, call.now_ms)
+    return [
+        Audience(
+            key=a.key,
+            name=a.name,
+            of=a.of,
+            definition=a.source,
+            feature=a.feature,
+            status=a.status,
+            members=a.members,
+            version=a.version,
+            created_by=a.created_by,
+            created_at=clock.iso(a.created_ms) or "",
+            updated_at=clock.iso(a.updated_ms) or "",
+            freshness=fresh[a.key],
+        )
+        for a in found
+    ]
 
 
 HANDLERS = [

@@ -17,16 +17,16 @@ from onefold.audiences.model import related
 from onefold.audiences.parse import parse
 from onefold.audiences.sql import compile_sql
 from onefold.audiences.members_store import apply, clear, current, history, leave_all, members
-from onefold.audiences.members_store import memberships_of
+from onefold.audiences.members_store import memberships_of, sizes
 from onefold.audiences.store import create, delete, draft, get, leaves_filled, leaves_live
 from onefold.audiences.store import list_all, load, revision, set_live, update
 from onefold.audiences.words import describe
 
 __all__ = [
-    "Answer", "Audience", "Catalog", "Change", "Definition", "Entry", "Folding", "Index",
-    "Leaf", "LeafRow", "Membership", "Reason", "Subject", "TicketState", "apply", "clear",
-    "compile_live", "compile_node", "compile_sql", "create", "current", "delete", "describe",
-    "draft", "dump", "evaluate", "explain", "get", "history", "leave_all", "leaves",
-    "leaves_filled", "leaves_live", "list_all", "load", "members", "memberships_of", "parse",
-    "related", "revision", "set_live", "update",
+    "Answer", "Audience", "Catalog", "Change", "Definition", "Entry", "Folding", "Index", "Leaf",
+    "LeafRow", "Membership", "Reason", "Subject", "TicketState", "apply", "clear", "compile_live",
+    "compile_node", "compile_sql", "create", "current", "delete", "describe", "draft", "dump",
+    "evaluate", "explain", "get", "history", "leave_all", "leaves", "leaves_filled", "leaves_live",
+    "list_all", "load", "members", "memberships_of", "parse", "related", "revision", "set_live",
+    "sizes", "update",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from onefold.audiences import store
 from onefold.audiences.model import Change, Entry, Kind, Membership, Reason
-from onefold.kernel import limits
+from onefold.kernel import clock, limits
 from onefold.kernel.viewer import Viewer
 from onefold.storage import Connection
 
@@ -64,6 +64,15 @@ WITH gone AS (
 )
 SELECT count(*) FROM gone
 """
+SIZES = f"""
+SELECT a.id, (SELECT count(*) FROM membership m WHERE m.audience_id = a.id),
+  coalesce((SELECT json_agg(d) FROM (
+    SELECT at_ms / {clock.DAY_MS} AS day, count(*) FILTER (WHERE entered) AS entered,
+      count(*) FILTER (WHERE NOT entered) AS exited
+    FROM membership_change c WHERE c.audience_id = a.id AND c.at_ms >= %s GROUP BY 1
+  ) d), '[]')
+FROM audience a WHERE a.key = %s AND a.status <> 'deleted'
+"""
 HISTORY = """
 SELECT c.id, a.key, a.name, c.entered, c.at_ms, c.why
 FROM membership_change c JOIN audience a ON a.id = c.audience_id
@@ -109,6 +118,30 @@ def apply(conn: Connection, changes: Sequence[Change]) -> None:
     if changes:
         logged = zip(*map(_row, changes), strict=True)
         conn.execute(LOG_CHANGES, [list(column) for column in logged])
+
+
+def sizes(
+    conn: Connection, viewer: Viewer, key: str, first: int, last: int
+) -> list[tuple[int, int, int, int]]:
+    """(day, size at its end, entered, exited) of the days `first` to `last`, since 1970.
+
+    Of today as it is now. Raises `NotFound`.
+    """
+    viewer.must_read()
+    row = conn.execute(SIZES, (first * clock.DAY_MS, key)).fetchone()
+    if row is None:
+        store.get(conn, viewer, key)
+        return []
+    _, size, found = row
+    turned = {d["day"]: (d["entered"], d["exited"]) for d in found}
+    out = []
+    for day in range(max(turned, default=last), first - 1, -1):
+        entered, exited = turned.get(day, (0, 0))
+        if day <= last:
+            out.append((day, size, entered, exited))
+        size -= entered - exited
+    missing = [(day, row[1], 0, 0) for day in range(max(turned, default=last) + 1, last + 1)]
+    return [*out[::-1], *missing]
 
 
 def leave_all(

@@ -223,12 +223,13 @@ why_reasons_max = 20  # reasons kept with a membership change
 why_value_chars_max = 120  # a longer value is cut in a reason
 
 preview_wait_s = 10  # for other previews to be made; then 503
-preview_s_max = 20  # for one preview or back-test
+preview_s_max = 20  # for one preview
 preview_memory_mb = 1_000
 preview_accounts_ms = 15_000  # who is in which account is read again after that
 preview_changes_max = 200_000  # changes of membership that are followed; more: read anew
 preview_sample_max = 10
 preview_overlap_max = 50  # audiences told of, those that share the most first
+backtest_s_max = 60  # for one back-test
 backtest_days_max = 400
 
 # activation

@@ -5,6 +5,7 @@ lake's libraries take a second, and most processes never need them.
 """
 
 import threading
+from datetime import date
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from onefold.kernel.settings import Settings
@@ -48,6 +49,25 @@ class Preview(TypedDict):
     ms: int
 
 
+class Day(TypedDict):
+    """One day: how many at its end, and how many came and went since the day before."""
+
+    day: str
+    at: str
+    size: int
+    entered: int
+    exited: int
+
+
+class Backtest(TypedDict):
+    """A definition at the end of each day. `known`: by what is known `now`, or was `then`."""
+
+    kind: str
+    days: list[Day]
+    known: str
+    ms: int
+
+
 class Drafts:
     """Previews and back-tests over everybody; without `settings` over the log alone."""
 
@@ -64,6 +84,23 @@ class Drafts:
         from onefold.record import preview
 
         return preview.preview(self._population(), viewer, source, now_ms, feature)
+
+    def backtest(
+        self,
+        viewer: Viewer,
+        source: str | dict[str, Any],
+        days: tuple[date, date],
+        now_ms: int,
+        *,
+        feature: str = "",
+        known_then: bool = False,
+    ) -> Backtest:
+        """Whom a definition would have had at the end of each day. Raises `Invalid`."""
+        from onefold.record import preview
+
+        asked = self._population()
+        definition = asked.understood(viewer, source, feature)
+        return preview.backtest(asked, viewer, definition, days, now_ms, known_then=known_then)
 
     def close(self) -> None:
         """Let everything go that was kept for the next question."""

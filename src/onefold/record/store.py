@@ -381,3 +381,30 @@ def _all(conn: Connection, query: Any, params: Any) -> list[Row]:
 def _one(conn: Connection, query: Any, params: Any) -> Row | None:
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query, params).fetchone()
+
+
+# ── how fresh conclusions are ─────────────────────────────────────────────────────────────────────
+
+WAITING_SINCE = """
+SELECT least(
+  (SELECT min(at_ms) FROM dirty),
+  (SELECT received_ms FROM log
+   WHERE seq > coalesce((SELECT seq FROM checkpoint WHERE name = 'worker'), 0)
+   ORDER BY seq LIMIT 1))
+"""
+LEAVES_PROGRESS = """
+SELECT key, CASE WHEN filled THEN 1.0 WHEN live_pos IS NULL OR live_pos <= 0 THEN 0.0
+  ELSE least(filled_pos::float8 / live_pos, 0.999) END
+FROM leaf
+"""
+
+
+def waiting_since(conn: Connection) -> int | None:
+    """When the oldest of what is not concluded yet was accepted or marked; None: nothing waits."""
+    (found,) = conn.execute(WAITING_SINCE).fetchall()[0]
+    return None if found is None else int(found)
+
+
+def leaves_progress(conn: Connection) -> dict[str, float]:
+    """How much of history is in each leaf, by key, from 0 to 1."""
+    return {key: float(share) for key, share in conn.execute(LEAVES_PROGRESS)}

@@ -1,7 +1,10 @@
 """A draft asked of history has the members that the worker gives it."""
 
 from collections.abc import Iterator
+from datetime import date
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -11,7 +14,7 @@ from onefold import audiences, crm, lake, record
 from onefold.kernel import clock, errors, settings
 from onefold.kernel.viewer import SYSTEM, Viewer
 from onefold.record import history
-from onefold.record.preview import Population, preview
+from onefold.record.preview import Population, backtest, preview
 from onefold.storage import Connection, pool
 from tests.worker.harness import NOW, Bench, group, identify, track
 
@@ -63,9 +66,9 @@ class World(msgspec.Struct):
     def ask(self, source: dict[str, Any]) -> set[int]:
         definition = self.population.understood(SYSTEM, source)
         now_ms = self.bench.now_ms
-        with self.population.over(definition, [now_ms]) as (question, _):
+        with self.population.over(definition, [now_ms]) as question:
             question.answer(definition, now_ms)
-            return {i for (i,) in question.duck.execute("SELECT * FROM answer").fetchall()}
+            return question.ids()
 
     def compare(self) -> None:
         """Every draft has the members of the audience that it is."""
@@ -184,3 +187,64 @@ def test_a_faulty_draft_is_answered_with_its_faults_and_readers_may_not_ask(worl
     reader = Viewer(kind="key", id=1, name="r", role="reader")
     with pytest.raises(errors.Forbidden):
         preview(world.population, reader, DRAFTS["counted"], NOW)
+
+
+def test_a_back_test_says_for_each_past_day_what_live_had_at_its_end(world: World) -> None:
+    bench, random = world.bench, Random(7)
+    _define(bench)
+    _company(bench)
+    bench.settle()
+    had: dict[str, dict[str, set[int]]] = {key: {} for key in DRAFTS}
+    for n in range(6):
+        day = clock.day_of(bench.now_ms)
+        for _ in range(6):
+            bench.now_ms += random.randrange(2 * 3_600_000)
+            user = random.choice(("ann", "bob", "eve", "cat"))
+            name = random.choice(("Exported", "Shared"))
+            late = random.randrange(3) * 9 * 3_600_000
+            stamp = clock.iso(bench.now_ms - late) or ""
+            bench.send(track(user, name, properties={"f": "pdf", "n": n}, timestamp=stamp))
+            bench.settle()
+        bench.now_ms = max(bench.now_ms, (day + 1) * DAY - 1)
+        bench.settle()
+        told = clock.to_datetime(bench.now_ms).date().isoformat()
+        for key in DRAFTS:
+            had[key][told] = bench.members(key)
+        if n == 2:
+            world.settle_into_lake()
+        bench.now_ms += 1
+    first, last = date.fromisoformat(min(had["idle"])), date.fromisoformat(max(had["idle"]))
+    for key, source in DRAFTS.items():
+        definition = world.population.understood(SYSTEM, source)
+        found = backtest(world.population, SYSTEM, definition, (first, last), bench.now_ms,
+                         known_then=True)  # fmt: skip
+        sizes = {d["day"]: d["size"] for d in found["days"] if d["day"] in had[key]}
+        assert sizes == {day: len(members) for day, members in had[key].items()}, key
+        days = found["days"]
+        for before, after in pairwise(days):
+            assert after["size"] == before["size"] + after["entered"] - after["exited"]
+    sizes_kept = audiences.sizes(bench.conn, SYSTEM, "idle", clock.day_of(NOW), clock.day_of(NOW))
+    assert [day for day, *_ in sizes_kept] == [clock.day_of(NOW)]
+
+
+def test_sizes_by_day_add_up_from_who_came_and_went(world: World) -> None:
+    bench = world.bench
+    bench.audience("idle", DRAFTS["idle"]["where"])
+    _company(bench)
+    bench.settle()
+    had: dict[int, int] = {}
+    for n in range(8):
+        bench.send(track(f"new{n}", "Exported"))
+        bench.settle()
+        had[clock.day_of(bench.now_ms)] = len(bench.members("idle"))
+        bench.wait(DAY)
+    bench.settle()
+    had[clock.day_of(bench.now_ms)] = len(bench.members("idle"))
+    first, last = min(had), max(had) + 1
+    kept = audiences.sizes(bench.conn, SYSTEM, "idle", first, last)
+    assert [day for day, *_ in kept] == list(range(first, last + 1))
+    for (_, before, _, _), (_, size, entered, exited) in pairwise(kept):
+        assert size == before + entered - exited
+    assert kept[-1][1] == len(bench.members("idle"))
+    with pytest.raises(errors.NotFound):
+        audiences.sizes(bench.conn, SYSTEM, "nobody", first, last)

@@ -15,30 +15,21 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import duckdb
-import msgspec
 import pyarrow as pa
 from pyiceberg.table import Table
 
 from onefold import audiences, lake, log
-from onefold.audiences.model import Kind
 from onefold.kernel import clock, errors, limits
 from onefold.kernel.settings import Settings
 from onefold.kernel.viewer import Viewer
 from onefold.record import history
 from onefold.record.preview import store, views
 from onefold.record.preview.needs import Needs, needs
+from onefold.record.preview.question import Question, Seen
 from onefold.storage import Connection
 
 Open = Callable[[], AbstractContextManager[Connection]]
 _MAPS_MS = 60_000  # whoever is in which account, and chapters that went, are read again after that
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """What a question looks at: facts up to a log row, accepted then; it asks about `now_ms`."""
-
-    seq: int
-    received_ms: int | None
-    now_ms: int
 
 
 class Population:
@@ -80,8 +71,13 @@ class Population:
 
     @contextmanager
     def over(
-        self, definition: audiences.Definition, nows: Sequence[int], *, memberships: bool = False
-    ) -> Iterator[tuple["Question", Connection]]:
+        self,
+        definition: audiences.Definition,
+        nows: Sequence[int],
+        *,
+        memberships: bool = False,
+        seconds: int = limits.preview_s_max,
+    ) -> Iterator[Question]:
         """Everything that the definition reads, to be asked at any of `nows`.
 
         Raises `Unavailable` while others are being answered, or when it takes too long.
@@ -90,13 +86,13 @@ class Population:
             raise errors.Unavailable("Other previews are being made. Try again in a few seconds.")
         try:
             duck = self._begin()
-            watch = threading.Timer(limits.preview_s_max, duck.interrupt)
+            watch = threading.Timer(seconds, duck.interrupt)
             watch.start()
             try:
                 yield from self._asked(duck, definition, nows, memberships)
             except duckdb.InterruptException:
                 raise errors.Unavailable(
-                    f"This takes more than {limits.preview_s_max} seconds. Ask for a shorter "
+                    f"This takes more than {seconds} seconds. Ask for a shorter "
                     "window, or for fewer events."
                 ) from None
             except duckdb.Error:
@@ -113,7 +109,7 @@ class Population:
         definition: audiences.Definition,
         nows: Sequence[int],
         memberships: bool,
-    ) -> Iterator[tuple["Question", Connection]]:
+    ) -> Iterator[Question]:
         wanted = needs(definition, nows)
         with self._open() as conn:
             gone = lake.store.undone(conn, 1 << 62)
@@ -129,10 +125,10 @@ class Population:
             if memberships:
                 self._read_memberships(conn, duck)
             self._facts(duck, wanted, gone)
-            question = Question(
-                duck, wanted, conn, Seen(head, log.received_ms(conn, head), max(nows))
-            )
-            yield question, conn
+            seen = Seen(head, log.received_ms(conn, head), max(nows))
+            question = Question(duck, wanted, conn, seen, several=len(nows) > 1)
+            yield question
+            question.close()
             conn.rollback()
 
     def _begin(self) -> duckdb.DuckDBPyConnection:
@@ -193,7 +189,7 @@ class Population:
             text = f"SELECT * FROM {source} UNION ALL {text}"
         if gone:
             text = f"SELECT * FROM ({text}) WHERE pos NOT IN (SELECT pos FROM facts_gone)"
-        duck.execute(f"CREATE OR REPLACE TEMP VIEW facts AS {text}")
+        duck.execute(f"CREATE OR REPLACE TEMP VIEW facts_all AS {text}")
 
     # ── who is who ─────────────────────────────────────────────────────────────────────────────
 
@@ -288,75 +284,3 @@ def _table(
     duck.register("made", made)
     duck.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM made")
     duck.unregister("made")
-
-
-class Question:
-    """One question: the definition's tables are there for a moment to be asked about."""
-
-    def __init__(
-        self, duck: duckdb.DuckDBPyConnection, wanted: Needs, conn: Connection, seen: Seen
-    ) -> None:
-        self.duck = duck
-        self.seen = seen
-        self._wanted = wanted
-        self._beside(conn)
-
-    def _beside(self, conn: Connection) -> None:
-        """What is read of PostgreSQL: tickets, owners, members that are rows."""
-        wanted = self._wanted
-        if wanted.tickets:
-            found = store.tickets(conn, self.seen.now_ms)
-            for at, of in enumerate(("person", "account")):
-                rows = [(r[at], *r[2:6]) for r in found if r[at]]
-                self._rows(f"{of}_tickets", _TICKETS, rows)
-        for of in wanted.owners:
-            self._rows(f"{of}_owners", _OWNERS, store.owners(conn, of))
-        if wanted.rows:
-            self._rows("members", _MEMBERS, store.members(conn, wanted.rows))
-
-    def _rows(self, name: str, schema: pa.Schema, rows: Sequence[Sequence[Any]]) -> None:
-        arrays = [pa.array([row[i] for row in rows], f.type) for i, f in enumerate(schema)]
-        self.duck.register("made", pa.Table.from_arrays(arrays, schema=schema))
-        self.duck.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM made")
-        self.duck.unregister("made")
-
-    def views(self) -> None:
-        """The tables that the compiled query names."""
-        wanted = self._wanted
-        for of in wanted.kinds:
-            if of in wanted.facts:
-                self._view(of, "facts", views.facts_view(of, wanted.facts[of]))
-            if of in wanted.traits:
-                self._view(of, "traits", views.traits_view(of, wanted.traits[of]))
-        if "account" in wanted.traits and "account" not in wanted.kinds:
-            self._view("account", "traits", views.traits_view("account", wanted.traits["account"]))
-        if wanted.touches:
-            self._view("person", "touches", views.touches_view())
-
-    def _view(self, of: Kind, what: str, text: str) -> None:
-        self.duck.execute(f"CREATE OR REPLACE TEMP VIEW {of}_{what} AS {text}")
-
-    def answer(self, definition: audiences.Definition, now_ms: int) -> int:
-        """Put the ids of whoever the definition holds for into the table `answer`; how many."""
-        self.views()
-        text = audiences.compile_sql(definition, now_ms)
-        self.duck.execute(f"CREATE OR REPLACE TEMP TABLE answer AS {text}")
-        return self.one("SELECT count(*) FROM answer")
-
-    def one(self, text: str) -> int:
-        """A query's only number."""
-        ((found,),) = self.duck.execute(text).fetchall()
-        return int(found)
-
-
-_TICKETS = pa.schema(
-    [
-        ("entity_id", pa.int64()),
-        ("status", pa.string()),
-        ("tags", pa.list_(pa.string())),
-        ("priority", pa.string()),
-        ("category", pa.string()),
-    ]
-)
-_OWNERS = pa.schema([("entity_id", pa.int64()), ("email", pa.string())])
-_MEMBERS = pa.schema([("key", pa.string()), ("kind", pa.string()), ("entity_id", pa.int64())])

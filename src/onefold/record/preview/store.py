@@ -33,13 +33,9 @@ MEMBERSHIPS = "SELECT audience_id::bigint, entity_id FROM membership"
 CHANGES = """
 SELECT audience_id, entity_id, entered FROM membership_change WHERE id > %s ORDER BY id
 """
-CHANGES_OF = """
-SELECT c.entity_id, c.at_ms, c.entered::int::bigint
+MEMBER_CHANGES = """
+SELECT a.key, a.of, c.entity_id, c.id, c.at_ms, c.entered
 FROM membership_change c JOIN audience a ON a.id = c.audience_id
-WHERE a.key = ANY(%s) AND a.status <> 'deleted' ORDER BY c.id
-"""
-MEMBERS = """
-SELECT a.key, a.of, m.entity_id FROM membership m JOIN audience a ON a.id = m.audience_id
 WHERE a.key = ANY(%s) AND a.status <> 'deleted'
 """
 AUDIENCES = "SELECT id, key, name FROM audience WHERE of = %s AND status <> 'deleted'"
@@ -103,9 +99,9 @@ def changes(conn: Connection, since: int) -> list[tuple[Any, ...]]:
     return conn.execute(CHANGES, (since,)).fetchall()
 
 
-def members(conn: Connection, keys: Collection[str]) -> list[tuple[Any, ...]]:
-    """(key, kind, entity) of these audiences."""
-    return conn.execute(MEMBERS, (list(keys),)).fetchall()
+def member_changes(conn: Connection, keys: Collection[str]) -> list[tuple[Any, ...]]:
+    """(key, kind, entity, id, at_ms, entered): who came to these audiences, and went."""
+    return conn.execute(MEMBER_CHANGES, (list(keys),)).fetchall()
 
 
 def audiences(conn: Connection, viewer: Viewer, kind: str) -> dict[int, tuple[str, str]]:

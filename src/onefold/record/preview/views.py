@@ -1,8 +1,8 @@
 """The tables that `audiences.compile_sql` reads, as SQL over the lake's facts. Pure.
 
-Over `facts` (lake/model.py) and what `population.py` keeps beside it: owners(identifier_id,
-from_ms, until_ms, person_id), spans(person_id, account_id, first_day, end_day), joined(person_id,
-account_id, inside), account_ids(key, account_id).
+Over `facts_all` (lake/model.py), `facts` (those up to a moment) and what `population.py` keeps
+beside it: owners(identifier_id, from_ms, until_ms, person_id), spans(person_id, account_id,
+first_day, end_day), joined(person_id, account_id, inside), account_ids(key, account_id).
 """
 
 from collections.abc import Iterable
@@ -47,12 +47,15 @@ def facts_view(of: Kind, wanted: Facts) -> str:
         parts.append(f"f.happened_at >= make_timestamptz({wanted.since_ms} * 1000)")
     where = " AND ".join(parts or ["true"])
     properties = "f.properties::JSON" if wanted.properties else "NULL::JSON"
-    rest = f"f.name, epoch_ms(f.happened_at) AS at_ms, {properties} AS properties, {_OWN} AS own"
+    rest = (
+        f"f.name, epoch_ms(f.happened_at) AS at_ms, {properties} AS properties, {_OWN} AS own, "
+        "epoch_ms(f.received_at) AS received_ms"
+    )
     if of == "person":
-        return f"SELECT o.person_id AS entity_id, {rest} FROM facts f {_OWNER} WHERE {where}"
+        return f"SELECT o.person_id AS entity_id, {rest} FROM facts_all f {_OWNER} WHERE {where}"
     day = f"epoch_ms(f.happened_at) // {clock.DAY_MS}"
     return f"""
-SELECT coalesce(j.account_id, s.account_id) AS entity_id, {rest} FROM facts f {_OWNER}
+SELECT coalesce(j.account_id, s.account_id) AS entity_id, {rest} FROM facts_all f {_OWNER}
 LEFT JOIN account_ids a ON a.key = f.account AND f.account <> ''
 LEFT JOIN joined j ON j.account_id = a.account_id AND j.person_id = o.person_id
 LEFT JOIN spans s ON s.person_id = o.person_id AND coalesce(f.account, '') = ''
