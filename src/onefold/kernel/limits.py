@@ -85,9 +85,9 @@ log_row_items_max = 65_536  # a position is seq << 16 | item
 # worker
 batch_events_max = 16_000  # facts of one micro-batch (whole log rows, at least one)
 batch_bytes_max = 16_000_000
-states_cached_max = 120_000  # decoded fragment states in memory
-identifiers_cached_max = 400_000
-people_cached_max = 120_000
+states_cached_max = 60_000  # decoded fragment states in memory
+identifiers_cached_max = 150_000
+people_cached_max = 60_000
 accounts_cached_max = 20_000  # accounts whose sums over people are kept
 conclude_chunk_max = 2_000  # people or accounts concluded in one transaction
 undo_fragments_step_max = 500  # whose facts are read at once when an import is taken back

@@ -250,15 +250,14 @@ class Accounts:
         rows = accounts.store.rows(conn, asked)
         fragments = _fragments(conn, [row.key for row in rows.values()])
         states = self.cache.load_states(conn, fragments.values())
-        changed: set[Key] = set()
+        wanted = {}
         for row in rows.values():
             state = states[fragments[row.key]] if row.key in fragments else None
             traits = {n: t.value for n, t in state.traits.items()} if state else {}
             own = "" if row.made and "domain" not in row.edited else row.domain
             told = {"name": row.name, "domain": own, "by_hand": " ".join(row.edited)}
-            changed |= accounts.store.set_claims(
-                conn, row.id, accounts.claims.of(row.key, told, traits)
-            )
+            wanted[row.id] = accounts.claims.of(row.key, told, traits)
+        changed = accounts.store.set_claims(conn, wanted)
         for person in accounts.store.people_at(conn, changed):
             out.next.add(dirty.PERSON, person, dirty.GROUPS)
 

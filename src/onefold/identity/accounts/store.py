@@ -52,7 +52,9 @@ PEOPLE_AT = """
 SELECT DISTINCT c.person_id FROM unnest(%s::smallint[], %s::text[]) AS k (rung, value)
 JOIN account_clue c ON c.rung = k.rung AND c.value = k.value
 """
-CLAIMS_OF = "SELECT kind, value, source, place FROM account_claim WHERE account_id = %s"
+CLAIMS_OF = """
+SELECT account_id, kind, value, source, place FROM account_claim WHERE account_id = ANY(%s)
+"""
 DROP_CLAIMS = "DELETE FROM account_claim WHERE account_id = ANY(%s)"
 DROP_CLAIM = """
 DELETE FROM account_claim c USING unnest(%s::bigint[], %s::text[], %s::text[])
@@ -194,24 +196,26 @@ def rows(conn: Connection, account_ids: Collection[int]) -> dict[int, Row]:
     return {row[0]: Row(*row) for row in conn.execute(ROWS, (list(account_ids),))}
 
 
-def set_claims(conn: Connection, account_id: int, wanted: Mapping[Key, Found]) -> set[Key]:
-    """Write what an account can be found by now; the (kind, value)s whose claim changed.
+def set_claims(conn: Connection, wanted: Mapping[int, Mapping[Key, Found]]) -> set[Key]:
+    """Write what accounts can be found by now; the (kind, value)s whose claim changed.
 
     Claims that a domain made stay: they go with the account.
     """
-    before = {
-        (kind, value): (source, place)
-        for kind, value, source, place in conn.execute(CLAIMS_OF, (account_id,))
-    }
-    new = {k: f for k, f in wanted.items() if before.get(k) != (f.source, f.place)}
-    gone = [k for k, (source, _) in before.items() if k not in wanted and source != "made"]
+    before: dict[int, dict[Key, tuple[str, str]]] = {i: {} for i in wanted}
+    for account_id, kind, value, source, place in conn.execute(CLAIMS_OF, (list(wanted),)):
+        before[account_id][kind, value] = source, place
+    new: list[tuple[int, Found]] = []
+    gone: list[tuple[int, str, str]] = []
+    for account_id, claims in wanted.items():
+        held = before[account_id]
+        new += [(account_id, f) for k, f in claims.items() if held.get(k) != (f.source, f.place)]
+        gone += [(account_id, *k) for k, (s, _) in held.items() if k not in claims and s != "made"]
     if gone:
-        kinds, values = [k for k, _ in gone], [v for _, v in gone]
-        conn.execute(DROP_CLAIM, ([account_id] * len(gone), kinds, values))
+        conn.execute(DROP_CLAIM, [list(column) for column in zip(*gone, strict=True)])
     if new:
-        columns = zip(*((account_id, *found) for found in new.values()), strict=True)
+        columns = zip(*((account_id, *found) for account_id, found in new), strict=True)
         conn.execute(ADD_CLAIM, [list(column) for column in columns])
-    return {*new, *gone}
+    return {(f.kind, f.value) for _, f in new} | {(kind, value) for _, kind, value in gone}
 
 
 def make(conn: Connection, found: Collection[str]) -> None:
