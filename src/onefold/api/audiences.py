@@ -12,22 +12,40 @@ from onefold.api import door
 from onefold.api.call import Call, expected_version, path_text
 from onefold.api.pages import Listed
 from onefold.api.records import IfMatch
-from onefold.kernel import clock
-from onefold.record import model
+from onefold.audiences import rows_store
+from onefold.kernel import clock, errors
+from onefold.record import lists, model
 from onefold.record.freshness import Freshness, freshness
 from onefold.storage import Connection
 
 Source = str | dict[str, Any]
 
 
+class Run(msgspec.Struct, frozen=True):
+    """The newest run of an audience's query. `good_at`: when the run began whose answer counts."""
+
+    next_at: str | None
+    started_at: str | None
+    ended_at: str | None
+    good_at: str | None
+    log_row: int | None
+    rows: int | None
+    unknown: int | None
+    error: str
+
+
 class Audience(msgspec.Struct, frozen=True):
-    """An audience. `definition` is what was written, `members` how many are in it now."""
+    """An audience. `definition` is what was written, `members` how many are in it now.
+
+    `kind`: live, sql or list; `run` is of a query.
+    """
 
     key: str
     name: str
     of: str
     definition: dict[str, Any]
     feature: str
+    kind: str
     status: str
     members: int | None
     version: int
@@ -35,6 +53,7 @@ class Audience(msgspec.Struct, frozen=True):
     created_at: str
     updated_at: str
     freshness: Freshness
+    run: Run | None
 
 
 class NewAudience(msgspec.Struct, forbid_unknown_fields=True):
@@ -122,12 +141,53 @@ def list_members(
         return record.list_members(conn, call.viewer, path_text(key), cursor, limit)
 
 
+class Entries(msgspec.Struct, forbid_unknown_fields=True):
+    """What to put on a list and what to take off it: a list of identifiers each, or CSV text."""
+
+    add: str | list[str] = ""
+    remove: str | list[str] = ""
+
+
+@post("/audiences/{key:str}/entries", opt=door.ADMIN, status_code=200, sync_to_thread=True)
+def change_entries(call: Call, key: FromPath[str], data: JSONBody[Entries]) -> lists.Uploaded:
+    """Put identifiers on an audience that is a list, and take others off it."""
+    with call.open() as conn:
+        return lists.change(
+            conn, call.viewer, path_text(key), call.now_ms, add=data.add, remove=data.remove
+        )
+
+
+@get("/audiences/{key:str}/entries", opt=door.READER, sync_to_thread=True)
+def list_entries(
+    call: Call,
+    key: FromPath[str],
+    cursor: FromQuery[str | None] = None,
+    limit: FromQuery[int | None] = None,
+) -> lists.EntriesPage:
+    """List the identifiers of an audience that is a list, and who has each."""
+    with call.open() as conn:
+        return lists.entries(conn, call.viewer, path_text(key), cursor, limit)
+
+
+@post("/audiences/{key:str}/run", opt=door.ADMIN, status_code=202, sync_to_thread=True)
+def run_audience(call: Call, key: FromPath[str]) -> Audience:
+    """Run an audience's query as soon as can be, ahead of its time."""
+    with call.open() as conn:
+        found = audiences.get(conn, call.viewer, path_text(key))
+        if found.kind != "sql":
+            fault = errors.Fault("key", f"`{found.key}` has no query.", "It is current by itself.")
+            raise errors.Invalid(fault)
+        rows_store.ask_soon(conn, found.id)
+        return _one(call, conn, found)
+
+
 def _one(call: Call, conn: Connection, found: audiences.Audience) -> Audience:
     return _shown(call, conn, [found])[0]
 
 
 def _shown(call: Call, conn: Connection, found: list[audiences.Audience]) -> list[Audience]:
     fresh = freshness(conn, call.viewer, found, call.now_ms)
+    runs = rows_store.runs(conn, [a.id for a in found if a.kind == "sql"])
     return [
         Audience(
             key=a.key,
@@ -135,6 +195,7 @@ def _shown(call: Call, conn: Connection, found: list[audiences.Audience]) -> lis
             of=a.of,
             definition=a.source,
             feature=a.feature,
+            kind=a.kind,
             status=a.status,
             members=a.members,
             version=a.version,
@@ -142,9 +203,25 @@ def _shown(call: Call, conn: Connection, found: list[audiences.Audience]) -> lis
             created_at=clock.iso(a.created_ms) or "",
             updated_at=clock.iso(a.updated_ms) or "",
             freshness=fresh[a.key],
+            run=_run(runs.get(a.id)),
         )
         for a in found
     ]
+
+
+def _run(found: rows_store.Run | None) -> Run | None:
+    if found is None:
+        return None
+    return Run(
+        next_at=clock.iso(found.next_ms) if found.next_ms else None,
+        started_at=clock.iso(found.started_ms),
+        ended_at=clock.iso(found.ended_ms),
+        good_at=clock.iso(found.good_ms),
+        log_row=found.seq,
+        rows=found.rows,
+        unknown=found.unknown,
+        error=found.error,
+    )
 
 
 HANDLERS = [
@@ -154,4 +231,7 @@ HANDLERS = [
     change_audience,
     delete_audience,
     list_members,
+    change_entries,
+    list_entries,
+    run_audience,
 ]

@@ -23,6 +23,7 @@ from procrastinate import jobs as queue
 from procrastinate import retry
 
 from onefold import storage
+from onefold.audiences import rows_store
 from onefold.crm import custom
 from onefold.identity.namespaces import preview
 from onefold.kernel import limits
@@ -31,6 +32,7 @@ from onefold.record import (
     connecting,
     import_files,
     importing,
+    marking,
     matching,
     pulling,
     repeats,
@@ -66,6 +68,12 @@ def _lake(running: jobs.Running) -> None:
     history.work(running)
 
 
+def _answer(running: jobs.Running) -> None:
+    from onefold.record import answering  # the same
+
+    answering.run(running)
+
+
 # Every task by the name that `storage.jobs.defer` uses.
 TASKS: dict[str, jobs.Task] = {
     importing.RUN: importing.run,
@@ -75,11 +83,13 @@ TASKS: dict[str, jobs.Task] = {
     pulling.RUN: pulling.run,
     pulling.FORGET: pulling.forget,
     preview.RUN: preview.run,
+    rows_store.ANSWER: _answer,
     custom.INDEX: custom.index,
 }
 PERIODIC: tuple[jobs.Periodic, ...] = (
     jobs.Periodic("* * * * *", connectors.run.DUE, connectors.run.due),
     jobs.Periodic("* * * * *", "lake.work", _lake),
+    jobs.Periodic("* * * * *", marking.DUE, marking.due),
     jobs.Periodic("* * * * *", matching.run.DUE, matching.run.due),
     jobs.Periodic("23 * * * *", matching.trust.TASK, matching.trust.refresh_task),
     jobs.Periodic("41 * * * *", import_files.TIDY, import_files.tidy),

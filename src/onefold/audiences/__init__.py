@@ -11,22 +11,25 @@ from onefold.audiences.explain import answer as evaluate
 from onefold.audiences.explain import explain
 from onefold.audiences.folding import Folding
 from onefold.audiences.index import Index
-from onefold.audiences.model import Answer, Audience, Catalog, Change, Definition, Entry, Leaf
-from onefold.audiences.model import LeafRow, Membership, Reason, Subject, TicketState, leaves
-from onefold.audiences.model import related
+from onefold.audiences.kept import Audience, Catalog, Change, Entry
+from onefold.audiences.model import Answer, Definition, Leaf
+from onefold.audiences.kept import LeafRow, Membership
+from onefold.audiences.model import Reason, Subject, TicketState, leaves
+from onefold.audiences.model import Kind, Rows, related, rows_of
 from onefold.audiences.parse import parse
 from onefold.audiences.sql import compile_sql
 from onefold.audiences.members_store import apply, clear, current, history, leave_all, members
 from onefold.audiences.members_store import memberships_of, sizes
+from onefold.audiences.rows_store import concerned, listed
 from onefold.audiences.store import create, delete, draft, get, leaves_filled, leaves_live
 from onefold.audiences.store import list_all, load, revision, set_live, update
 from onefold.audiences.words import describe
 
 __all__ = [
-    "Answer", "Audience", "Catalog", "Change", "Definition", "Entry", "Folding", "Index", "Leaf",
-    "LeafRow", "Membership", "Reason", "Subject", "TicketState", "apply", "clear", "compile_live",
-    "compile_node", "compile_sql", "create", "current", "delete", "describe", "draft", "dump",
-    "evaluate", "explain", "get", "history", "leave_all", "leaves", "leaves_filled", "leaves_live",
-    "list_all", "load", "members", "memberships_of", "parse", "related", "revision", "set_live",
-    "sizes", "update",
+    "Answer", "Audience", "Catalog", "Change", "Definition", "Entry", "Folding", "Index", "Kind",
+    "Leaf", "LeafRow", "Membership", "Reason", "Rows", "Subject", "TicketState", "apply", "clear",
+    "compile_live", "compile_node", "compile_sql", "concerned", "create", "current", "delete",
+    "describe", "draft", "dump", "evaluate", "explain", "get", "history", "leave_all", "leaves",
+    "leaves_filled", "leaves_live", "list_all", "listed", "load", "members", "memberships_of",
+    "parse", "related", "revision", "rows_of", "set_live", "sizes", "update",
 ]  # fmt: skip

@@ -20,6 +20,7 @@ from onefold.audiences.model import (
     Not,
     Owner,
     Related,
+    Rows,
     Since,
     Step,
     Tickets,
@@ -34,7 +35,13 @@ TICKET_FIELDS = ("status", "tag", "priority", "category")
 
 def dump(definition: Definition) -> dict[str, Any]:
     """The mapping that parses to this definition, JSON-ready."""
-    return {"of": definition.of, "where": dump_node(definition.where)}
+    rows = definition.where
+    if not isinstance(rows, Rows):
+        return {"of": definition.of, "where": dump_node(rows)}
+    if rows.how == "list":
+        return {"of": definition.of, "list": True}
+    every = windows.window_text(rows.every_ms)
+    return {"of": definition.of, "sql": rows.text, "every": every}
 
 
 def dump_node(node: Node) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from onefold.audiences.model import (
     Not,
     Owner,
     Related,
+    Rows,
     Since,
     Tickets,
     Touch,
@@ -208,6 +209,11 @@ def _member(node: Member) -> Live:
     return lambda subject, _: _YES if subject.is_member(key) else _NO
 
 
+def _rows(node: Rows) -> Live:
+    key = node.key
+    return lambda subject, _: _YES if subject.is_listed(key) else _NO
+
+
 def _related(node: Related) -> Live:
     ask, judge = compile_node(node.where), checks.related_check(node)
 
@@ -232,5 +238,6 @@ _COMPILERS: dict[type, Callable[[Any], Live]] = {
     Owner: _owner,
     Touch: _touch,
     Member: _member,
+    Rows: _rows,
     Related: _related,
 }

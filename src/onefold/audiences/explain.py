@@ -22,6 +22,7 @@ from onefold.audiences.model import (
     Owner,
     Reason,
     Related,
+    Rows,
     Since,
     Step,
     Subject,
@@ -181,6 +182,13 @@ def _member(node: Member, subject: Subject, _: int) -> Reason:
     return {"text": f"{where} the audience {node.key}"}
 
 
+def _rows(node: Rows, subject: Subject, _: int) -> Reason:
+    listed = subject.is_listed(node.key)
+    if node.how == "sql":
+        return {"text": f"{'in' if listed else 'not in'} the newest answer of its query"}
+    return {"text": f"{'on' if listed else 'not on'} the list that was uploaded"}
+
+
 def _related(node: Related, subject: Subject, now_ms: int) -> Reason:
     n, total, _ = subject.related(node, once(node.where, evaluate.compile_node, node.where), now_ms)
     who = "people" if node.of == "person" else "accounts"
@@ -198,6 +206,7 @@ _TELLS: dict[type, Callable[[Any, Subject, int], Reason]] = {
     Owner: _owner,
     Touch: _touch,
     Member: _member,
+    Rows: _rows,
     Related: _related,
 }
 

@@ -11,7 +11,8 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from onefold.audiences import store
-from onefold.audiences.model import Change, Entry, Kind, Membership, Reason
+from onefold.audiences.kept import Change, Entry, Membership
+from onefold.audiences.model import Kind, Reason
 from onefold.kernel import clock, limits
 from onefold.kernel.viewer import Viewer
 from onefold.storage import Connection

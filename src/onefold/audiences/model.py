@@ -11,6 +11,7 @@
     Owner                      who in the company looks after the person or account
     Touch                      what campaign first or last brought the person
     Member                     whether another audience's condition holds
+    Rows                       whether a query answered the entity, or it was uploaded
     Related                    for how many of an account's people, or a person's accounts
 
 A `Leaf` is the part of a condition that the fold keeps: which events, in which window, without the
@@ -220,6 +221,20 @@ class Member(msgspec.Struct, frozen=True, tag="member"):
     by_row: bool = False
 
 
+class Rows(msgspec.Struct, frozen=True, tag="rows"):
+    """The entity is among those that the audience's own query answered, or that were uploaded to
+    it. The whole of such an audience, but for a campaign's feature.
+
+    text      of the query (DuckDB, over the lake), run every `every_ms`
+    key       the audience's own, known once it is kept
+    """
+
+    how: Literal["sql", "list"]
+    text: str = ""
+    every_ms: int = 0
+    key: str = ""
+
+
 class Related(msgspec.Struct, frozen=True, tag="related"):
     """The condition holds for any, all or none of the account's people (or person's accounts), for
     a count of them, or for a share, which passes every test. `of` is whose condition it is.
@@ -233,7 +248,7 @@ class Related(msgspec.Struct, frozen=True, tag="related"):
 
 Node = (
     All | Any | Not | Trait | AccountTrait | Count | Measure | Since | Chain | Tickets | Owner
-    | Touch | Member | Related
+    | Touch | Member | Rows | Related
 )  # fmt: skip
 
 Counting = Count | Measure | Since | Chain
@@ -286,6 +301,10 @@ class Subject(Protocol):
         """Is the entity in an audience whose members are kept as rows?"""
         ...
 
+    def is_listed(self, key: str) -> bool:
+        """Did the audience's query answer the entity, or was it uploaded to it?"""
+        ...
+
     def related(self, node: Related, ask: Value, now_ms: int) -> tuple[int, int, int | None]:
         """For how many of how many people (or accounts) `ask` holds, and until when at least."""
         ...
@@ -301,6 +320,11 @@ class Answer(msgspec.Struct, frozen=True):
     holds: bool
     next_ms: int | None
     why: list[Reason]
+
+
+def rows_of(definition: Definition) -> Rows | None:
+    """What makes its members if they are rows; None for one with a condition."""
+    return next((n for n in walk(definition.where) if isinstance(n, Rows)), None)
 
 
 def leaves(definition: Definition) -> tuple[Leaf, ...]:
@@ -412,78 +436,3 @@ def _at(properties: Mapping[str, Value], path: Sequence[str]) -> Value:
             return None
         found = found.get(step)
     return found
-
-
-# ── as kept ────────────────────────────────────────────────────────────────────────────────────
-
-
-class Audience(msgspec.Struct, frozen=True):
-    """A definition as kept. `source` is what was written (canonical), `definition` what it means.
-
-    `members` is None where it was not counted. Times in milliseconds since 1970 UTC.
-    """
-
-    id: int
-    key: str
-    name: str
-    of: Kind
-    source: dict[str, Value]
-    feature: str
-    status: Literal["building", "live", "deleted"]
-    version: int
-    created_by: str
-    created_ms: int
-    updated_ms: int
-    definition: Definition
-    members: int | None = None
-
-
-class LeafRow(msgspec.Struct):
-    """A leaf as kept; the worker moves its copy on while it backfills.
-
-    live_pos    facts after this position are folded live; None until the worker took the leaf up
-    filled_pos  how far the backfill of earlier facts has come; `filled` when all the way
-    """
-
-    id: int
-    key: str
-    live_pos: int | None
-    filled_pos: int
-    filled: bool
-
-
-class Catalog(msgspec.Struct, frozen=True):
-    """Everything the worker needs at one instant; `audiences` holds deleted ones with members."""
-
-    revision: int
-    audiences: list[Audience]
-    leaves: list[LeafRow]
-
-
-class Change(msgspec.Struct, frozen=True):
-    """An entity entered or left an audience; `why` are reasons (audiences/explain.py)."""
-
-    audience_id: int
-    entity_id: int
-    entered: bool
-    at_ms: int
-    why: list[Reason]
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """A change as history tells it."""
-
-    id: int
-    key: str
-    name: str
-    entered: bool
-    at_ms: int
-    why: list[Reason]
-
-
-class Membership(msgspec.Struct, frozen=True):
-    """An audience that an entity is in."""
-
-    key: str
-    name: str
-    since_ms: int

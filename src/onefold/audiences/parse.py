@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from onefold.audiences import query, values, windows
 from onefold.audiences import source as sources
-from onefold.audiences import values
 from onefold.audiences.dump import TICKET_FIELDS
 from onefold.audiences.model import (
     AccountTrait,
@@ -22,6 +22,7 @@ from onefold.audiences.model import (
     Not,
     Owner,
     Related,
+    Rows,
     Tickets,
     Touch,
     Trait,
@@ -31,7 +32,7 @@ from onefold.audiences.parse_events import EVENT_HEADS, Events
 from onefold.audiences.parse_values import cut, near
 from onefold.kernel import definitions, errors, limits
 
-TOP = ("audience", "name", "of", "where")
+TOP = ("audience", "name", "of", "where", "sql", "every", "list")
 OTHER_HEADS = ("tickets", "owner", "first_touch", "last_touch", "member_of", "people", "accounts")
 HEADS = ("all", "any", "not", "none", "trait", "account", *OTHER_HEADS, *EVENT_HEADS)
 How = Literal["any", "all", "none", "count", "share"]
@@ -53,7 +54,9 @@ def parse(source: str | dict[str, Any], feature: str = "") -> Definition:
     reader.keys(raw, "", TOP)
     of = reader.kind(raw)
     where: Node | None = None
-    if "where" in raw:
+    if "sql" in raw or "list" in raw or "every" in raw:
+        where = reader.rows(raw)
+    elif "where" in raw:
         where = reader.node(raw["where"], "where", of)
     else:
         reader.fault(
@@ -112,6 +115,35 @@ class _Reader(Events):
         problem = f"is `{cut(of)}`." if "of" in raw else "is missing."
         self.fault("of", problem, "Write `of: person` or `of: account`.")
         return "person"
+
+    def rows(self, raw: Mapping[str, Any]) -> Rows | None:
+        """What makes the members of an audience without a condition."""
+        given = [k for k in ("where", "sql", "list") if k in raw]
+        if len(given) != 1:
+            told = " and ".join(f"`{k}`" for k in given) or "`every` alone"
+            remedy = "Write one of `where`, `sql` (with `every`) and `list`."
+            self.fault(given[0] if given else "every", f"stands with others: {told}.", remedy)
+            return None
+        if "list" in raw:
+            if raw["list"] is not True or "every" in raw:
+                self.fault("list", "is not just `true`.", "Write `list: true`, then upload to it.")
+                return None
+            return Rows("list")
+        if "sql" not in raw:
+            self.fault("every", "goes with `sql`.", "A condition is live: leave `every` out.")
+            return None
+        text = raw["sql"]
+        fault = query.fault_of(text) if isinstance(text, str) else "is no text."
+        if fault:
+            self.fault("sql", fault, "Write one SELECT that answers ids: see audiences.md.")
+        every = raw.get("every", "1h")
+        every_ms = windows.parse_window(every) if isinstance(every, str) else None
+        least, most = limits.audience_sql_every_s_min, limits.audience_sql_every_s_max
+        if every_ms is None or not least * 1000 <= every_ms <= most * 1000:
+            self.fault("every", f"is `{cut(every)}`.", "Write `5m` to `31d`, e.g. `1h`.")
+        if self.faults or every_ms is None:
+            return None
+        return Rows("sql", text.strip(), every_ms)
 
     def node(self, raw: Any, path: str, of: Kind) -> Node | None:
         """A condition, or None after a fault."""

@@ -34,6 +34,7 @@ from onefold.audiences.model import (
     Not,
     Owner,
     Related,
+    Rows,
     Since,
     Tickets,
     Touch,
@@ -129,7 +130,7 @@ class _Compiler:
             case _:
                 return self.beside(node)
 
-    def beside(self, node: Tickets | Owner | Touch | Member | Related) -> str:
+    def beside(self, node: Tickets | Owner | Touch | Member | Rows | Related) -> str:
         """A condition on rows beside the entity."""
         match node:
             case Tickets():
@@ -140,6 +141,8 @@ class _Compiler:
                 return self.touch(node)
             case Member():
                 return self.member(node)
+            case Rows():
+                return self.member(Member(node.key, by_row=True))
             case Related():
                 return self.related(node)
 

@@ -14,15 +14,11 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from onefold.audiences import references as refs
+from onefold.audiences import rows_store
 from onefold.audiences import source as sources
 from onefold.audiences.dump import dump
-from onefold.audiences.model import (
-    Audience,
-    Catalog,
-    Definition,
-    LeafRow,
-    leaves,
-)
+from onefold.audiences.kept import Audience, Catalog, LeafRow
+from onefold.audiences.model import All, Definition, Rows, leaves, rows_of
 from onefold.audiences.parse import parse, tag_text
 from onefold.kernel import clock, errors, limits
 from onefold.kernel.viewer import Viewer
@@ -33,7 +29,7 @@ _KEY = re.compile(r"[a-z0-9][a-z0-9_-]*", re.ASCII)
 LOCK = "SELECT pg_advisory_xact_lock(%s)"
 _COLUMNS = (
     "a.id, a.key, a.name, a.definition, a.feature, a.status, a.version, a.created_by, "
-    "a.created_at, a.updated_at"
+    "a.created_at, a.updated_at, a.kind, a.answered"
 )
 _MEMBERS = "(SELECT count(*) FROM membership m WHERE m.audience_id = a.id)"
 GET = f"SELECT {_COLUMNS}, {_MEMBERS} FROM audience a WHERE a.key = %s AND a.status <> 'deleted'"
@@ -45,12 +41,14 @@ WHERE a.status <> 'deleted' ORDER BY a.name, a.id
 """
 COUNT = "SELECT count(*) FROM audience WHERE status <> 'deleted'"
 INSERT = """
-INSERT INTO audience (key, name, of, definition, feature, created_by)
-VALUES (%s, %s, %s, %s, %s, %s)
+INSERT INTO audience (key, name, of, definition, feature, created_by, kind, answered)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+RETURNING id
 """
 UPDATE = """
 UPDATE audience SET name = %s, of = %s, definition = %s, feature = %s, updated_at = now(),
-  version = version + 1, status = CASE WHEN %s THEN 'building' ELSE status END
+  version = version + 1, status = CASE WHEN %s THEN 'building' ELSE status END,
+  answered = answered AND NOT %s
 WHERE id = %s
 """
 DELETE = """
@@ -116,8 +114,12 @@ def create(
         )
     if wrong := refs.faults(key, definition, _others(conn)):
         raise errors.Invalid(*wrong)
-    row = (key, name, definition.of, Jsonb(dumped), feature, viewer.actor)
-    conn.execute(INSERT, row)
+    rows = rows_of(definition)
+    how = rows.how if rows else "live"
+    row = (key, name, definition.of, Jsonb(dumped), feature, viewer.actor, how, how != "sql")
+    (audience_id,) = _one(conn.execute(INSERT, row))
+    if how == "sql":
+        rows_store.ask_soon(conn, audience_id)
     _settle_leaves(conn)
     return _get(conn, key)
 
@@ -153,6 +155,10 @@ def update(
     if definition.of != old.of:
         remedy = f"Keep `of: {old.of}`, or create another audience."
         raise errors.Invalid(errors.Fault("of", "An audience keeps its kind.", remedy))
+    rows, was = rows_of(definition), rows_of(old.definition)
+    if (rows.how if rows else "") != (was.how if was else ""):
+        remedy = "Create another audience, and delete this one."
+        raise errors.Invalid(errors.Fault("definition", "An audience keeps its kind.", remedy))
     dumped = dump(definition)
     changed = tag != old.feature or _text(definition) != _text(parse(old.source))
     if changed:
@@ -161,8 +167,11 @@ def update(
             raise errors.Invalid(*wrong)
         conn.execute(REBUILD, (refs.dependents(key, others),))
     if changed or new_name != old.name:
-        row = (new_name, definition.of, Jsonb(dumped), tag, changed, old.id)
+        asked = bool(rows and was and (rows.text, rows.every_ms) != (was.text, was.every_ms))
+        row = (new_name, definition.of, Jsonb(dumped), tag, changed, asked, old.id)
         conn.execute(UPDATE, row)
+        if asked:
+            rows_store.ask_soon(conn, old.id)
         _settle_leaves(conn)
     return _get(conn, key)
 
@@ -181,6 +190,7 @@ def delete(conn: Connection, viewer: Viewer, key: str) -> None:
             f"`{key}` is asked for by {told}. Change those first.", {"used": users}
         )
     conn.execute(DELETE, (audience_id,))
+    rows_store.forget(conn, audience_id)
     _settle_leaves(conn)
 
 
@@ -216,7 +226,9 @@ def load(conn: Connection) -> Catalog:
     revision_now, rows_of, rows = _one(conn.execute(LOAD))
     found = [_audience((*a.values(), None)) for a in rows_of]
     alive = [a for a in found if a.status != "deleted"]
-    others = refs.others_of((a.key, a.of, a.definition) for a in alive)
+    others = refs.others_of(
+        (a.key, a.of, a.definition if a.kind == "live" else None) for a in alive
+    )
     return Catalog(
         revision=revision_now,
         audiences=[
@@ -295,7 +307,8 @@ def _text(definition: Definition) -> bytes:
 
 def _others(conn: Connection) -> dict[str, refs.Other]:
     rows = conn.execute(DEFINITIONS).fetchall()
-    return refs.others_of((key, of, parse(source, feature)) for key, of, source, feature in rows)
+    parsed = ((key, of, parse(source, feature)) for key, of, source, feature in rows)
+    return refs.others_of((key, of, None if rows_of(d) else d) for key, of, d in parsed)
 
 
 def _settle_leaves(conn: Connection) -> None:
@@ -322,8 +335,9 @@ def _get(conn: Connection, key: str) -> Audience:
 
 
 def _audience(row: Sequence[Any]) -> Audience:
-    audience_id, key, name, source, feature, status, version, by, created, updated, n = row
-    definition = parse(source, feature)
+    audience_id, key, name, source, feature, status, version, by, created, updated, *more = row
+    kind, answered, n = more
+    definition = _keyed(parse(source, feature), key)
     return Audience(
         id=audience_id,
         key=key,
@@ -337,8 +351,21 @@ def _audience(row: Sequence[Any]) -> Audience:
         created_ms=_ms(created),
         updated_ms=_ms(updated),
         definition=definition,
+        kind=kind,
+        answered=answered,
         members=n,
     )
+
+
+def _keyed(definition: Definition, key: str) -> Definition:
+    """With the audience's key in the node that asks for its own rows."""
+    where = definition.where
+    if isinstance(where, Rows):
+        return Definition(definition.of, msgspec.structs.replace(where, key=key))
+    if isinstance(where, All) and isinstance(where.of[0], Rows):  # a campaign's
+        first = msgspec.structs.replace(where.of[0], key=key)
+        return Definition(definition.of, All((first, *where.of[1:])))
+    return definition
 
 
 def _ms(value: datetime | str) -> int:

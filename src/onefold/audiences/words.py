@@ -21,6 +21,7 @@ from onefold.audiences.model import (
     Not,
     Owner,
     Related,
+    Rows,
     Since,
     Step,
     Tickets,
@@ -191,5 +192,6 @@ _DESCRIBE: dict[type, Callable[[Any], str]] = {
     Owner: lambda node: f"the owner {tests(node.tests)}",
     Touch: lambda node: f"the {'first' if node.first else 'last'} campaign's {_all(node.where)}",
     Member: lambda node: f"in the audience {node.key}",
+    Rows: lambda node: "answered by its query" if node.how == "sql" else "on its list",
     Related: _related,
 }

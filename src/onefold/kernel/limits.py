@@ -222,6 +222,14 @@ count_max = 1_000_000_000  # a threshold of `count`
 why_reasons_max = 20  # reasons kept with a membership change
 why_value_chars_max = 120  # a longer value is cut in a reason
 
+audience_sql_chars_max = 50_000
+audience_sql_every_s_min = 300  # between runs of a query
+audience_sql_every_s_max = 31 * 86_400
+audience_sql_s_max = 120  # for one run
+audience_sql_memory_mb = 512  # that DuckDB may use in one
+audience_sql_rows_max = 5_000_000  # ids that it may answer
+audience_entries_max = 2_000_000  # of one list
+audience_entries_call_max = 100_000  # added or taken away at once
 preview_wait_s = 10  # for other previews to be made; then 503
 preview_s_max = 20  # for one preview
 preview_memory_mb = 1_000

@@ -37,6 +37,7 @@ def duck(threads: int = 2, memory_mb: int = limits.lake_query_memory_mb) -> Iter
             "temp_directory": folder,
             "autoinstall_known_extensions": False,
             "preserve_insertion_order": False,
+            "python_enable_replacements": False,  # a table is never a variable of ours
         }
         with duckdb.connect(config=settings) as connection:
             connection.execute("SET TimeZone = 'UTC'")
@@ -44,13 +45,20 @@ def duck(threads: int = 2, memory_mb: int = limits.lake_query_memory_mb) -> Iter
 
 
 @contextmanager
-def opened(lake: Lake, tail: pa.Table | None = None, undone: Sequence[int] = ()) -> Iterator[Duck]:
+def opened(
+    lake: Lake,
+    tail: pa.Table | None = None,
+    undone: Sequence[int] = (),
+    *,
+    threads: int = 2,
+    memory_mb: int = limits.lake_query_memory_mb,
+) -> Iterator[Duck]:
     """A DuckDB with a view for each of the lake's tables, as they are now.
 
     `tail` are facts of the log that the files do not hold yet; `undone` positions of facts that
     were taken back. The files alone may be read on this connection.
     """
-    with duck() as connection:
+    with duck(threads, memory_mb) as connection:
         folders: set[str] = set()
         for wanted in model.TABLES.values():
             table = lake.table(wanted.name)

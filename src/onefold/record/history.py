@@ -216,7 +216,14 @@ def status(conn: Connection, viewer: Viewer, one: lake.Lake, now_ms: int) -> Sta
 
 
 @contextmanager
-def opened(conn: Connection, viewer: Viewer, one: lake.Lake) -> Iterator[lake.query.Duck]:
+def opened(
+    conn: Connection,
+    viewer: Viewer,
+    one: lake.Lake,
+    *,
+    threads: int = 2,
+    memory_mb: int = limits.lake_query_memory_mb,
+) -> Iterator[lake.query.Duck]:
     """The lake and the log beyond it as one: a DuckDB with a view for each table.
 
     Facts are complete up to the worker's checkpoint; extracts are of the time that their table's
@@ -231,5 +238,7 @@ def opened(conn: Connection, viewer: Viewer, one: lake.Lake) -> Iterator[lake.qu
         if total > limits.lake_tail_rows_max:
             break
     gone = lake.store.undone(conn, facts.position(log.checkpoint(conn, _WORKER) + 1, 0))
-    with lake.query.opened(one, pa.concat_tables(parts), gone) as duck:
+    with lake.query.opened(
+        one, pa.concat_tables(parts), gone, threads=threads, memory_mb=memory_mb
+    ) as duck:
         yield duck

@@ -4,7 +4,7 @@ What a chunk needs is read for all its people at once; what only some definition
 an account of a person, the people of an account) when they ask.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from onefold import audiences, crm, identity, profiles
@@ -39,6 +39,7 @@ class Asking:
         states = self.cache.load_states(self.conn, {f for i in wanted for f in people[i].fragments})
         tickets = self._tickets(wanted, people)
         accounts = self._account_states(people)
+        listed = self._listed("person", wanted)
         return {
             i: PersonSubject(
                 people[i],
@@ -46,9 +47,20 @@ class Asking:
                 self,
                 [accounts[key] for key in people[i].inside if key in accounts],
                 tickets.get(i, ()),
+                listed.get(i, ()),
             )
             for i in wanted
         }
+
+    def _listed(
+        self, kind: audiences.Kind, wanted: Mapping[int, Collection[int]]
+    ) -> Mapping[int, Collection[int]]:
+        """Which audiences by rows, of those that will be asked, have a row for whom."""
+        rows = self.catalog.listed
+        if not rows:
+            return {}
+        asked = [i for i, definitions in wanted.items() if not rows.isdisjoint(definitions)]
+        return audiences.listed(self.conn, kind, asked, rows) if asked else {}
 
     def _tickets(self, wanted: Mapping[int, set[int]], people: Mapping[int, Entity]) -> Tickets:
         """Unresolved tickets of those for whom a definition will ask."""
@@ -103,9 +115,16 @@ class Asking:
     # ── accounts ───────────────────────────────────────────────────────────────────────────────
 
     def accounts(
-        self, account_ids: Sequence[int], asked: Iterable[int]
+        self,
+        account_ids: Sequence[int],
+        asked: Iterable[int],
+        definitions: Mapping[int, Collection[int]] | None = None,
     ) -> dict[int, AccountSubject]:
-        """Subjects by account; of those `asked` the tickets are read at once."""
+        """Subjects by account; of those `asked` the tickets are read at once.
+
+        `definitions`: which of each will be asked.
+        """
+        listed = self._listed("account", definitions or {})
         known = self._known(account_ids)
         wanted = list(asked)
         tickets = crm.ticket_states(self.conn, [], wanted)[1] if wanted else {}
@@ -113,7 +132,7 @@ class Asking:
         for i in account_ids:
             own = self.cache.load_states(self.conn, known[i].fragments)
             found = [_ticket(t) for t in tickets.get(i, ())] if i in wanted else None
-            out[i] = AccountSubject(i, known[i], list(own.values()), self, found)
+            out[i] = AccountSubject(i, known[i], list(own.values()), self, found, listed.get(i, ()))
         return out
 
     def _known(self, account_ids: Sequence[int]) -> dict[int, Entity]:

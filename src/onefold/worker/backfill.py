@@ -80,18 +80,31 @@ def _fill(
     ingest.cache.rollups.clear()
 
 
+def _mark_rows(conn: Connection, audience_id: int, kind: audiences.Kind) -> None:
+    """Of an audience by SQL or a list only those it names, and its members, have to be asked."""
+    number = dirty.PERSON if kind == "person" else dirty.ACCOUNT
+    found = audiences.concerned(conn, kind, audience_id)
+    for start in range(0, len(found), limits.conclude_chunk_max):
+        part = found[start : start + limits.conclude_chunk_max]
+        marks = dirty.Marks(dirty.Mark(number, i, 0, {audience_id}) for i in part)
+        profiles.store.put_marks(conn, marks)
+
+
 def go_live(conn: Connection, catalog: Catalog) -> list[int]:
     """Audiences whose leaves are all filled: mark everyone, set them live. The caller commits."""
     filled = {leaf.key for leaf in catalog.leaves.values() if leaf.filled}
     ready = [
         i
         for i in catalog.building
-        if all(leaf.key in filled for leaf in audiences.leaves(catalog.live[i].definition))
+        if i not in catalog.unanswered
+        and all(leaf.key in filled for leaf in audiences.leaves(catalog.live[i].definition))
     ]
     if not ready:
         return []
-    people = set(ready) & catalog.index.by_kind["person"]
-    accounts = set(ready) & catalog.index.by_kind["account"]
+    people = set(ready) & catalog.index.by_kind["person"] - catalog.listed
+    accounts = set(ready) & catalog.index.by_kind["account"] - catalog.listed
+    for i in catalog.listed.intersection(ready):
+        _mark_rows(conn, i, catalog.live[i].of)
     if people:
         last = 0
         while page := profiles.store.people_after(conn, last, limits.conclude_chunk_max):

@@ -56,6 +56,8 @@ class Catalog:
         self.people = self.index.by_kind["person"] & ready
         self.accounts = self.index.by_kind["account"] & ready
         self.ids = {a.key: a.id for a in alive}
+        self.listed = frozenset(a.id for a in alive if a.kind != "live")  # whose members are rows
+        self.unanswered = {a.id for a in alive if not a.answered}
         asks = self.index.related
         self.through_people = asks["person"] & self.accounts
         self.through_accounts = asks["account"] & self.people

@@ -243,7 +243,7 @@ class Conclude:
         looked = [m for m in looked if m.entity_id in there]  # one that went needs no look
         crm_ids = catalog.index.touched_by_crm["account"]
         asked = [i for i, definitions in wanted.items() if definitions & crm_ids]
-        subjects = asking.accounts([m.entity_id for m in looked], asked)
+        subjects = asking.accounts([m.entity_id for m in looked], asked, wanted)
         news: list[tuple[dirty.Mark, set[int]]] = []
         for mark in looked:
             subject = subjects[mark.entity_id]
@@ -336,6 +336,10 @@ class Conclude:
                 self._change(
                     audience_id, mark.kind, mark.entity_id, holds, entity, subject, why, out
                 )
+                if audience_id in catalog.listed:
+                    users = catalog.index.touched_by_member.get(live.key)
+                    if users:
+                        out.next.add(mark.kind, mark.entity_id, 0, users)
         if mark.flags & (dirty.ALL | dirty.WAKE):  # every definition was asked: this is the answer
             if soonest is None:
                 out.undue[mark.kind].append(mark.entity_id)
@@ -388,6 +392,8 @@ def _wanted(mark: dirty.Mark, catalog: Catalog, kind: frozenset[int]) -> set[int
     if mark.flags & (dirty.ALL | dirty.WAKE):
         return set(kind)
     wanted = mark.definitions & kind
+    if catalog.listed and mark.flags & (dirty.GROUPS | dirty.CLAIMS):  # may be found by more
+        wanted |= catalog.listed & kind
     if mark.flags & dirty.CRM:
         whose: Literal["person", "account"] = "person" if mark.kind == dirty.PERSON else "account"
         wanted |= catalog.index.touched_by_crm[whose] & kind

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onefold import audiences, profiles
@@ -27,8 +27,10 @@ class PersonSubject:
         asking: Asking,
         accounts: Sequence[profiles.State],
         tickets: Sequence[audiences.TicketState],
+        listed: Collection[int] = (),
     ) -> None:
         self.entity = entity
+        self.listed = listed
         self.states = states
         self.asking = asking
         self.catalog = asking.catalog
@@ -66,6 +68,10 @@ class PersonSubject:
         """Is the person in an audience whose members are kept as rows?"""
         return self.catalog.ids.get(key) in self.entity.members
 
+    def is_listed(self, key: str) -> bool:
+        """Has the audience a row for the person?"""
+        return self.catalog.ids.get(key) in self.listed
+
     def related(self, node: Any, ask: Any, _: int) -> Related:
         """For how many of the person's accounts it holds; when that turns its people are told."""
         keys = self.entity.inside
@@ -82,8 +88,10 @@ class AccountSubject:
         own: Sequence[profiles.State],
         asking: Asking,
         tickets: Sequence[audiences.TicketState] | None,
+        listed: Collection[int] = (),
     ) -> None:
         self.id = account_id
+        self.listed = listed
         self.entity = entity
         self.key = entity.key
         self.own = own
@@ -129,6 +137,10 @@ class AccountSubject:
     def is_member(self, key: str) -> bool:
         """Is the account in an audience whose members are kept as rows?"""
         return self.catalog.ids.get(key) in self.entity.members
+
+    def is_listed(self, key: str) -> bool:
+        """Has the audience a row for the account?"""
+        return self.catalog.ids.get(key) in self.listed
 
     def related(self, node: Any, ask: Any, _: int) -> Related:
         """For how many of the account's people it holds."""

@@ -37,7 +37,11 @@ def preview(
     viewer.must_admin()
     began = time.perf_counter()
     definition = population.understood(viewer, source, feature)
+    rows = audiences.rows_of(definition)
+    given = population.asked(viewer, rows, definition.of) if rows else []
     with population.over(definition, [now_ms], memberships=True) as question:
+        if rows:
+            question.give(definition.of, given)
         conn = question.conn
         size = question.answer(definition, now_ms)
         return {
@@ -98,6 +102,10 @@ def backtest(
     """
     viewer.must_read()
     began = time.perf_counter()
+    if audiences.rows_of(definition):
+        remedy = "Its sizes by day are kept: ask `sizes`."
+        fault = errors.Fault("definition", "Queries and lists are not tested back.", remedy)
+        raise errors.Invalid(fault)
     moments = _moments(days, now_ms)
     told: list[Day] = []
     with population.over(

@@ -15,6 +15,7 @@ from onefold.audiences.model import (
     Member,
     Owner,
     Related,
+    Rows,
     Since,
     Tickets,
     Touch,
@@ -59,6 +60,7 @@ class Needs(msgspec.Struct):
     rows: set[str] = msgspec.field(default_factory=set)
     touches: bool = False
     pairs: bool = False  # who is in which account
+    own: bool = False  # a query whose answer is given
 
     @property
     def accounts(self) -> bool:
@@ -97,4 +99,6 @@ def needs(definition: audiences.Definition, nows: Iterable[int]) -> Needs:
                 out.rows.add(key)
             case Related():
                 out.pairs = True
+            case Rows():
+                out.own = True
     return out

@@ -22,7 +22,7 @@ from onefold import audiences, lake, log
 from onefold.kernel import clock, errors, limits
 from onefold.kernel.settings import Settings
 from onefold.kernel.viewer import Viewer
-from onefold.record import history
+from onefold.record import answering, history
 from onefold.record.preview import store, views
 from onefold.record.preview.needs import Needs, needs
 from onefold.record.preview.question import Question, Seen
@@ -147,6 +147,25 @@ class Population:
         """What a draft means. Raises `Invalid` with every fault."""
         with self._open() as conn:
             return audiences.draft(conn, viewer, source, feature)
+
+    def asked(self, viewer: Viewer, rows: audiences.Rows, kind: str) -> list[int]:
+        """What a draft's query answers now. Raises `Invalid` with why it does not."""
+        if rows.how == "list":
+            remedy = "Create it, upload to it, and look at its entries."
+            raise errors.Invalid(errors.Fault("list", "A list has no preview.", remedy))
+        if self._settings is None:
+            raise errors.Unavailable("There is no lake to ask here.")
+        url, stop = self._settings.database_url, threading.Event()
+        try:
+            with (
+                self._open() as conn,
+                answering.asked(
+                    conn, viewer, self._settings, url, stop, limits.preview_s_max
+                ) as duck,
+            ):
+                return answering.answer(duck, rows.text, kind)
+        except answering.Refused as refused:
+            raise errors.Invalid(errors.Fault("sql", str(refused))) from None
 
     # ── facts ──────────────────────────────────────────────────────────────────────────────────
 

@@ -32,6 +32,7 @@ _TICKETS = pa.schema(
     ]
 )
 _OWNERS = pa.schema([("entity_id", pa.int64()), ("email", pa.string())])
+_GIVEN = pa.schema([("key", pa.string()), ("kind", pa.string()), ("entity_id", pa.int64())])
 _CHANGES = pa.schema(
     [
         ("key", pa.string()),
@@ -93,6 +94,10 @@ class Question:
         self.duck.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM made")
         self.duck.unregister("made")
 
+    def give(self, kind: str, ids: Sequence[int]) -> None:
+        """What the definition's own query answered."""
+        self._rows("given", _GIVEN, [("", kind, i) for i in ids])
+
     def at(self, now_ms: int, *, known_then: bool = False) -> None:
         """Set the moment. `known_then`: only what had been accepted by then."""
         if self._at == (now_ms, known_then):
@@ -116,6 +121,8 @@ class Question:
                 self._view(f"{of}_tickets", _TICKETS_AT.format(of=of, now=now_ms))
         if wanted.rows:
             self._view("members", _MEMBERS_AT.format(now=now_ms))
+        if wanted.own:
+            self._view("members", "SELECT * FROM given")
 
     def _view(self, name: str, text: str) -> None:
         self.duck.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {text}")
