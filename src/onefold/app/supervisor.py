@@ -88,6 +88,7 @@ class Supervisor:
         shutil.rmtree(metrics, ignore_errors=True)
         metrics.mkdir(parents=True, mode=0o700)
         env = {
+            "MALLOC_ARENA_MAX": "2",  # threads that each keep what they freed double the memory
             **os.environ,
             "ONEFOLD_DATABASE_URL": self.url,
             "ONEFOLD_DATA": str(self.settings.data),

@@ -45,7 +45,7 @@ class Intake:
         carried = [(t, s.name) for s in spaces for t in s.traits]
         self.traits = tuple(sorted(carried, key=lambda t: self.strength(Identifier(t[1], ""))))
         self.mixed = bool({n for _, n in carried} & (self._devices | {"user_id", "contact"}))
-        self.identifier = lru_cache(maxsize=200_000)(self._identifier)
+        self.identifier = lru_cache(maxsize=limits.identifiers_read_max)(self._identifier)
 
     def _identifier(self, namespace: str, value: str) -> Identifier | None:
         """The identifier in its normal form, or None when the value identifies nobody."""

@@ -71,7 +71,7 @@ def assign(
     before: dict[int, set[int]] = defaultdict(set)
     for ref, pid in former.items():
         before[pid].add(ref)
-    _claim(groups, before, given)
+    claim_held(groups, before, given)
     restored: list[int] = []
     held: Mapping[int, Collection[int]] = {}
     if any(g not in given and any(m.ref in former for m in groups[g]) for g in range(len(groups))):
@@ -103,15 +103,15 @@ def _reclaim(
     given: dict[int, int] = {}
     lent = {ref for refs in past.values() for ref in refs}
     own = {pid: set(refs) - lent or refs for pid, refs in before.items()}
-    _claim(groups, own, given)
+    claim_held(groups, own, given)
     lasting = set(given)
-    _claim(groups, past, given)
+    claim_held(groups, past, given)
     restored = [pid for g, pid in sorted(given.items()) if g not in lasting]
-    _claim(groups, before, given)
+    claim_held(groups, before, given)
     return given, restored
 
 
-def _claim(
+def claim_held(
     groups: Sequence[Sequence[Member]],
     held: Mapping[int, Collection[int]],
     given: dict[int, int],

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import combinations
 from typing import Any, TypeVar
 
-from onefold.identity import cache, chapters, decisions, settle, store, undo
+from onefold.identity import cache, chapters, component, decisions, giveback, settle, store, undo
 from onefold.identity.cache import NOBODY, Cache, Device, Entry, Known, Person, Spell
 from onefold.identity.model import Resolved
 from onefold.identity.rules import ACTS, RULES, Rules, order
@@ -164,6 +164,25 @@ class Resolver:
         self._settler(conn, work).undo(runs, people, pos, now_ms)
         self.forget()
         return work.regrouped
+
+    def give_back(
+        self, conn: Connection, identifiers: Collection[int], since: int, pos: int, now_ms: int
+    ) -> set[int]:
+        """Call the people of these identifiers as before position `since` (giveback.py); who was
+        called otherwise. Memory is forgotten then. The caller commits.
+        """
+        people = {row[7] for row in store.nodes(conn, identifiers) if row[7]}
+        if not people:
+            return set()
+        rules = self._cache.rules
+        given = giveback.give_back(
+            conn, people, since, self._given(conn).new_person,
+            lambda ref, key: component.member(ref, key, rules),
+        )  # fmt: skip
+        if given.people:
+            store.write(conn, given.changes, pos, now_ms)
+            self.forget()
+        return given.people
 
     def account_fragments(self, conn: Connection, keys: Collection[str]) -> dict[str, int]:
         """The accounts' own fragments, made where there is none yet."""

@@ -38,7 +38,7 @@ def lower(value: str, region: str = "") -> str | None:  # noqa: ARG001
     return unicodedata.normalize("NFC", value).strip().casefold() or None
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def email(value: str, region: str = "") -> str | None:  # noqa: ARG001
     """An address in lower case, checked for syntax alone; an international domain as written."""
     plain = unicodedata.normalize("NFC", value).strip()
@@ -52,7 +52,7 @@ def email(value: str, region: str = "") -> str | None:  # noqa: ARG001
     return found.normalized.casefold()
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def phone(value: str, region: str = "") -> str | None:
     """E.164 where the country is known, else the bare digits of a number long enough."""
     try:
@@ -65,7 +65,7 @@ def phone(value: str, region: str = "") -> str | None:
     return digits if len(digits) >= _DIGITS_MIN and any(d != "0" for d in digits) else None
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def domain(value: str, region: str = "") -> str | None:  # noqa: ARG001
     """`acme.co.uk` of `https://www.acme.co.uk/x` or `ann@shop.acme.co.uk`; None for a suffix."""
     plain = unicodedata.normalize("NFC", value).strip().casefold()
@@ -73,7 +73,7 @@ def domain(value: str, region: str = "") -> str | None:  # noqa: ARG001
     return _SUFFIXES.privatesuffix(host) if "." in host else None
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def company(value: str, region: str = "") -> str | None:  # noqa: ARG001
     """`acme holdings` of `ACME Holdings GmbH & Co. KG`."""
     plain = unicodedata.normalize("NFKC", value).strip()

@@ -85,13 +85,14 @@ log_row_items_max = 65_536  # a position is seq << 16 | item
 # worker
 batch_events_max = 16_000  # facts of one micro-batch (whole log rows, at least one)
 batch_bytes_max = 16_000_000
-states_cached_max = 60_000  # decoded fragment states in memory
-identifiers_cached_max = 150_000
-people_cached_max = 60_000
+states_cached_max = 50_000  # decoded fragment states in memory
+identifiers_cached_max = 120_000
+people_cached_max = 50_000
 accounts_cached_max = 20_000  # accounts whose sums over people are kept
 conclude_chunk_max = 2_000  # people or accounts concluded in one transaction
 undo_fragments_step_max = 500  # whose facts are read at once when an import is taken back
 idle_poll_ms = 25
+identifiers_read_max = 64_000  # values whose normal form is remembered, for one version of rules
 
 # dedupe
 dedupe_horizon_days = 7
@@ -173,7 +174,7 @@ match_keys_max = 24  # of one record
 match_chunk_records = 200  # scored in one transaction
 match_gather_chunk = 500  # people read in one transaction
 match_gather_max = 100_000  # changed people read by one run; the next goes on
-match_train_records_max = 50_000  # a model is trained on; more are sampled
+match_train_records_max = 20_000  # a model is trained on; more are sampled
 match_train_records_min = 20  # with fewer there is nothing to learn from
 match_frequencies_max = 20_000  # values of one field whose commonness a model keeps
 match_model_bytes_max = 32_000_000  # of a model file

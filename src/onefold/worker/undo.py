@@ -54,11 +54,27 @@ def step(conn: Connection, catalog: Catalog, ingest: Ingest, now_ms: int) -> boo
     elif profiles.store.read_marks(conn, 1)[0]:
         return False  # accounts go when it is concluded that nobody is in them
     else:
-        keys = {f.account for r in rows for f in _facts(ingest, r) if f.account}
+        found = [f for row in rows for f in _facts(ingest, row)]
+        keys = {f.account for f in found if f.account}
         crm.undo.forget_accounts(conn, SYSTEM, sorted(keys), one.started_at or one.created_at)
         ingest.accounts.clear()
+        _give_back(conn, ingest, found, import_id, now_ms)
     imports.store.set_undone(conn, import_id, first_row, stage + 1)
     return True
+
+
+def _give_back(
+    conn: Connection, ingest: Ingest, found: Sequence[facts.Fact], import_id: int, now_ms: int
+) -> None:
+    """Person ids that a step took from groups which were there before the import."""
+    ids = identity.store.ids_of(conn, {key for f in found for key in (f.home, *f.identifiers)})
+    since = facts.position(min(imports.store.seqs(conn, import_id)), 0)
+    pos = facts.position(ingest.seq + 1, 0) - 1
+    renamed = ingest.resolver.give_back(conn, list(ids.values()), since, pos, now_ms)
+    if renamed:
+        marks = dirty.Marks()
+        ingest.mark(renamed, marks)
+        profiles.store.put_marks(conn, marks)
 
 
 def _finish(conn: Connection, one: imports.Import, now_ms: int) -> None:

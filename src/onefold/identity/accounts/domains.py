@@ -57,7 +57,7 @@ def edition() -> str:
     return " ".join([*(metadata.version(name) for name in names), own])
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def host_of(text: str) -> str | None:
     """The host of a web address, an e-mail address or a bare domain, in ASCII; else None."""
     host = text.strip().lower()
@@ -78,7 +78,7 @@ def host_of(text: str) -> str | None:
     return host if fine and not parts[-1].isdecimal() and len(host) <= 253 else None
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def registrable(text: str) -> str | None:
     """The domain that somebody registered: `acme.co.uk` of `https://www.acme.co.uk/about`."""
     host = host_of(text)
@@ -96,7 +96,7 @@ def verdict(domain: str, rules: Mapping[str, str]) -> Verdict:
     return _by_lists(domain)
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def _by_lists(domain: str) -> Verdict:
     if domain in _RESERVED or domain.rpartition(".")[2] in _RESERVED_TOPS:
         return "reserved"

@@ -5,7 +5,7 @@ from functools import lru_cache
 from onefold.kernel import limits
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def normal(text: str) -> tuple[str, str] | None:
     """(words that name the company, its legal form); None when the text names none.
 

@@ -30,7 +30,7 @@ def blank(text: str | None) -> bool:
     return text is None or bool(_BLANK.match(text))
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=20_000)
 def latin(text: str) -> str:
     """Lower-case ASCII: accents off, other scripts romanised, Han and Hangul syllables apart."""
     if text.isascii():
@@ -123,7 +123,7 @@ def is_date(text: str) -> bool:
     return 1200 <= int(form[:4]) <= 2100
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=20_000)
 def phone(text: str | None, region: str | None = None) -> str | None:
     """Digits in international form where that can be told, else the bare digits (at least 5)."""
     if text is None or blank(text):
@@ -153,7 +153,7 @@ def email(text: str | None) -> str | None:
     return f"{user}@{host.strip('.')}"
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def domain(text: str | None) -> str | None:
     """The registrable domain of a URL, host or e-mail address."""
     if text is None or blank(text):

@@ -36,7 +36,7 @@ def _split(text: str) -> list[str]:
 _FORMS = _known_forms()
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=20_000)
 def parts(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(words that name the company, its legal form)."""
     ideographs = _IDEOGRAPHIC.search(text)
