@@ -5,6 +5,7 @@
 live       throughput, freshness and read times of a whole server
 identity   what resolving costs, a conflicting link, a merge and an unmerge of two large people
 matching   records matched by us and by Splink side by side: quality and seconds
+preview    drafts of audiences over `--stored-facts` of `--stored-people`
 imports    a file of events (`--rows`, `--file-people`) imported and taken back
 """
 
@@ -15,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-PARTS = ("live", "identity", "matching", "imports")
+PARTS = ("live", "identity", "matching", "preview", "imports")
 
 
 def main() -> None:
@@ -26,6 +27,8 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=5_000)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--file-people", type=int, default=100_000)
+    parser.add_argument("--stored-facts", type=int, default=10_000_000)
+    parser.add_argument("--stored-people", type=int, default=1_000_000)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
