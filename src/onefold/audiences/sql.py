@@ -95,6 +95,8 @@ class _Compiler:
         columns = ",\n    ".join(
             f"count(*) FILTER (WHERE {cond}) AS n{i}" for i, cond in enumerate(wanted)
         )
+        if len(wanted) == 1:  # asked once, below
+            columns = "count(*) AS n0"
         either = "\n    OR ".join(dict.fromkeys(f"({cond})" for cond in wanted))
         self.tables.append(
             f"counts AS (\n  SELECT entity_id,\n    {columns}\n  FROM {self.of}_facts\n"

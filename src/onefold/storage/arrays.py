@@ -20,7 +20,11 @@ from onefold.storage.database import Connection
 
 _INT8, _INT8_ARRAY = 20, 1016
 _HEAD = struct.Struct("!iiIii")
-_COPY_HEAD, _COPY_END = 19, 2
+_PACKED = """
+SELECT string_agg({packed}, ''::bytea)
+FROM (SELECT *, (row_number() OVER () - 1) / 500000 AS part FROM ({query}) AS q ({names})) AS r
+GROUP BY part
+"""
 _PAIRS = np.dtype([("length", ">i4"), ("value", ">i8")])
 
 
@@ -52,18 +56,16 @@ def bigints(values: Sequence[int]) -> Bigints:
 def columns(
     conn: Connection, query: LiteralString, width: int, args: Sequence[Any] = ()
 ) -> list[npt.NDArray[np.int64]]:
-    """The answer of a query of `width` columns, each a bigint without nulls, as it is copied out:
-    a tenth of what rows of Python integers cost.
+    """The answer of a query of `width` columns, each a bigint without nulls. The server packs the
+    rows: a twentieth of what rows of Python integers cost.
     """
-    row = np.dtype([("n", ">i2"), *((f"{k}{i}", t) for i in range(width)
-                    for k, t in (("length", ">i4"), ("value", ">i8")))])  # fmt: skip
-    with conn.cursor().copy(f"COPY ({query}) TO STDOUT (FORMAT binary)", args or None) as copy:
-        data = b"".join(copy)
-    found = np.frombuffer(data, row, (len(data) - _COPY_HEAD - _COPY_END) // row.itemsize,
-                          _COPY_HEAD)  # fmt: skip
-    if len(data) != _COPY_HEAD + _COPY_END + found.nbytes:
-        raise ValueError("the query answers something else than bigints that are never null")
-    return [found[f"value{i}"].astype(np.int64) for i in range(width)]
+    names = [f"c{i}" for i in range(width)]
+    packed = " || ".join(f"int8send({name})" for name in names)
+    statement = _PACKED.format(packed=packed, query=query, names=", ".join(names))
+    with conn.cursor(binary=True) as cursor:
+        rows = cursor.execute(statement.encode(), args or None).fetchall()
+    found = np.frombuffer(b"".join(part for (part,) in rows), ">i8").reshape(-1, width)
+    return [found[:, i].astype(np.int64) for i in range(width)]
 
 
 psycopg.adapters.register_dumper(Bigints, _BigintsDumper)

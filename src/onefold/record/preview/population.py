@@ -227,10 +227,11 @@ class Population:
             _table(duck, "fragments_new", _FRAGMENT, found)
             duck.execute("DELETE FROM fragments WHERE id IN (SELECT id FROM fragments_new)")
             duck.execute("INSERT INTO fragments SELECT * FROM fragments_new")
-        duck.execute(f"CREATE OR REPLACE TEMP TABLE owners AS {views.OWNERS}")
+        duck.execute(f"CREATE OR REPLACE TEMP TABLE singles AS {views.SINGLES}")
+        duck.execute(f"CREATE OR REPLACE TEMP TABLE chapters AS {views.CHAPTERS}")
         duck.execute(
             "CREATE OR REPLACE TEMP TABLE person_entities AS "
-            "SELECT DISTINCT person_id AS entity_id FROM owners"
+            "SELECT DISTINCT person_id AS entity_id FROM fragments"
         )
         known["journal"], known["fragment"] = journal, newest
 

@@ -75,6 +75,8 @@ class Question:
 
     def _read(self, conn: Connection, *, several: bool) -> None:
         wanted = self._wanted
+        self._chapters = self.one("SELECT count(*) FROM chapters") > 0
+        self._view("owned_all", views.owned_view("facts_all", chapters=self._chapters))
         for of, facts in wanted.facts.items():
             self.duck.execute(
                 f"CREATE OR REPLACE TEMP {self._kind} {of}_facts_{self._kind} AS "
@@ -109,6 +111,7 @@ class Question:
         if known_then:
             bound += f" AND received_at <= {instant}"
         self._view("facts", f"SELECT * FROM facts_all WHERE {bound}")
+        self._view("owned", views.owned_view("facts", chapters=self._chapters))
         for of in wanted.facts:
             bound = f"at_ms <= {now_ms}" + (f" AND received_ms <= {now_ms}" if known_then else "")
             self._view(f"{of}_facts", f"SELECT * FROM {of}_facts_{self._kind} WHERE {bound}")

@@ -1,8 +1,9 @@
 """The tables that `audiences.compile_sql` reads, as SQL over the lake's facts. Pure.
 
 Over `facts_all` (lake/model.py), `facts` (those up to a moment) and what `population.py` keeps
-beside it: owners(identifier_id, from_ms, until_ms, person_id), spans(person_id, account_id,
-first_day, end_day), joined(person_id, account_id, inside), account_ids(key, account_id).
+beside it: singles(identifier_id, person_id), chapters(identifier_id, from_ms, until_ms, person_id),
+spans(person_id, account_id, first_day, end_day), joined(person_id, account_id, inside),
+account_ids(key, account_id). `owned` and `owned_all` are facts with whose they are.
 """
 
 from collections.abc import Iterable
@@ -15,15 +16,11 @@ from onefold.record.preview.needs import Facts
 
 _OURS = ", ".join(map(quote, sorted(facts.OURS)))
 _OWN = f"f.category NOT IN ({_OURS})"
-_OWNER = (
-    "JOIN owners o ON o.identifier_id = f.home_id AND epoch_ms(f.happened_at) >= o.from_ms "
-    "AND epoch_ms(f.happened_at) < o.until_ms"
-)
 _ALL_TRAITS = {
-    "person": f"""
-SELECT o.person_id AS entity_id, f.traits, f.category, f.happened_at, f.source_id
-FROM facts f {_OWNER}
-WHERE f.traits IS NOT NULL AND f.kind <> 'group' AND {{wanted}}""",
+    "person": """
+SELECT f.person_id AS entity_id, f.traits, f.category, f.happened_at, f.source_id
+FROM owned f
+WHERE f.traits IS NOT NULL AND f.kind <> 'group' AND {wanted}""",
     # A group call's are the account's; so is what somebody edited in the CRM.
     "account": """
 SELECT a.account_id AS entity_id, t.traits, t.category, t.happened_at, t.source_id
@@ -52,13 +49,13 @@ def facts_view(of: Kind, wanted: Facts) -> str:
         "epoch_ms(f.received_at) AS received_ms"
     )
     if of == "person":
-        return f"SELECT o.person_id AS entity_id, {rest} FROM facts_all f {_OWNER} WHERE {where}"
+        return f"SELECT f.person_id AS entity_id, {rest} FROM owned_all f WHERE {where}"
     day = f"epoch_ms(f.happened_at) // {clock.DAY_MS}"
     return f"""
-SELECT coalesce(j.account_id, s.account_id) AS entity_id, {rest} FROM facts_all f {_OWNER}
+SELECT coalesce(j.account_id, s.account_id) AS entity_id, {rest} FROM owned_all f
 LEFT JOIN account_ids a ON a.key = f.account AND f.account <> ''
-LEFT JOIN joined j ON j.account_id = a.account_id AND j.person_id = o.person_id
-LEFT JOIN spans s ON s.person_id = o.person_id AND coalesce(f.account, '') = ''
+LEFT JOIN joined j ON j.account_id = a.account_id AND j.person_id = f.person_id
+LEFT JOIN spans s ON s.person_id = f.person_id AND coalesce(f.account, '') = ''
   AND {day} >= s.first_day AND {day} < s.end_day
 WHERE coalesce(j.account_id, s.account_id) IS NOT NULL AND {where}"""
 
@@ -99,19 +96,38 @@ def touches_view() -> str:
     """person_touches: what the first and the last campaign said."""
     order = "(f.happened_at, f.campaign, f.source_id)"
     return (
-        f"SELECT o.person_id AS entity_id, arg_min(f.campaign, {order})::JSON AS first, "
-        f"arg_max(f.campaign, {order})::JSON AS last FROM facts f {_OWNER} "
-        "WHERE f.campaign IS NOT NULL GROUP BY o.person_id"
+        f"SELECT f.person_id AS entity_id, arg_min(f.campaign, {order})::JSON AS first, "
+        f"arg_max(f.campaign, {order})::JSON AS last FROM owned f "
+        "WHERE f.campaign IS NOT NULL GROUP BY f.person_id"
     )
 
 
-OWNERS = """
+def owned_view(facts: str, *, chapters: bool) -> str:
+    """Facts with whose they are. Nearly every identifier has one chapter, hence one owner: only of
+    the others the time decides (`chapters`: there are some).
+    """
+    text = f"SELECT o.person_id, f.* FROM {facts} f JOIN singles o ON o.identifier_id = f.home_id"
+    if chapters:
+        text += (
+            f" UNION ALL SELECT o.person_id, f.* FROM {facts} f JOIN chapters o "
+            "ON o.identifier_id = f.home_id AND epoch_ms(f.happened_at) >= o.from_ms "
+            "AND epoch_ms(f.happened_at) < o.until_ms"
+        )
+    return text
+
+
+SINGLES = """
+SELECT identifier_id, any_value(person_id) AS person_id FROM fragments
+GROUP BY identifier_id HAVING count(*) = 1
+"""
+CHAPTERS = """
 SELECT identifier_id, person_id,
   CASE WHEN chapter_ms = first_ms THEN -9000000000000000 ELSE chapter_ms END AS from_ms,
   coalesce(next_ms, 9000000000000000) AS until_ms
 FROM (
   SELECT *, lead(chapter_ms) OVER w AS next_ms, min(chapter_ms) OVER w AS first_ms
-  FROM fragments WINDOW w AS (PARTITION BY identifier_id ORDER BY chapter_ms)
+  FROM fragments ANTI JOIN singles USING (identifier_id)
+  WINDOW w AS (PARTITION BY identifier_id ORDER BY chapter_ms)
 )
 """
 SPANS = f"""
