@@ -227,10 +227,16 @@ def touches(draw: st.DrawFn) -> dict[str, Any]:
     return {draw(st.sampled_from(("first_touch", "last_touch"))): where}
 
 
+deals = st.dictionaries(
+    st.sampled_from(("stage", "status", "amount", "probability")),
+    st.one_of(scalars, fixed_comparisons), min_size=1, max_size=2,
+).map(lambda where: {"deal": where})  # fmt: skip
+
+
 def plain(of: str) -> list[st.SearchStrategy[dict[str, Any]]]:
     """Conditions on one entity."""
     kinds = [trait, counts(), counts(), measures(), measures(), recency(), sequences(), tickets()]
-    return [*kinds, owned, members, *([touches()] if of == "person" else [])]
+    return [*kinds, owned, members, deals, *([touches()] if of == "person" else [])]
 
 
 @st.composite
@@ -357,6 +363,7 @@ class Known(msgspec.Struct, dict=True):
     owned_by: list[str] = []
     campaigns: list[dict[str, str]] = []
     rows: list[str] = []
+    sold: list[dict[str, Any]] = []
     others: list["Known"] = []
 
     @cached_property
@@ -382,6 +389,12 @@ class Known(msgspec.Struct, dict=True):
 
     def touches(self) -> Sequence[Mapping[str, str]]:
         return self.campaigns
+
+    def deals(self) -> Sequence[Mapping[str, Any]]:
+        return self.sold
+
+    def is_listed(self, key: str) -> bool:
+        return key in self.rows
 
     def is_member(self, key: str) -> bool:
         return key in self.rows
@@ -415,6 +428,13 @@ def _knowns(others: st.SearchStrategy[list[Known]]) -> st.SearchStrategy[Known]:
             max_size=2,
         ),
         rows=st.lists(st.sampled_from(ROWS), unique=True),
+        sold=st.lists(
+            st.fixed_dictionaries(
+                {"stage": texts, "status": st.sampled_from(("open", "won"))},
+                optional={"amount": small, "probability": st.integers(0, 3)},
+            ),
+            max_size=2,
+        ),
         others=others,
     )
 

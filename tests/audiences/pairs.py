@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from tests.audiences import invent, test_two_ways
 
-KINDS = ("counts", "measures", "recency", "sequences", "relations", "tickets", "touches", "sources")
+KINDS = (
+    "counts",
+    "measures",
+    "recency",
+    "sequences",
+    "relations",
+    "tickets",
+    "touches",
+    "deals",
+    "sources",
+)
 PEOPLE = 4
 
 
@@ -64,6 +74,6 @@ def _sources(kind: str, of: str) -> st.SearchStrategy[dict[str, Any]]:
         return invent.sources()
     of = "person" if kind == "touches" else of
     strategy = getattr(invent, kind)
-    where = strategy(of) if kind == "relations" else strategy()
+    where = strategy if kind == "deals" else strategy(of) if kind == "relations" else strategy()
     framed: st.SearchStrategy[dict[str, Any]] = where.map(lambda w: {"of": of, "where": w})
     return framed

@@ -25,6 +25,7 @@ CREATE TABLE {of}_traits (entity_id BIGINT, name VARCHAR, value JSON);
 CREATE TABLE {of}_tickets
   (entity_id BIGINT, status VARCHAR, tags VARCHAR[], priority VARCHAR, category VARCHAR);
 CREATE TABLE {of}_owners (entity_id BIGINT, email VARCHAR);
+CREATE TABLE {of}_deals (entity_id BIGINT, deal JSON);
 """
 TABLES = f"""
 {OF_EACH.format(of="person")} {OF_EACH.format(of="account")}
@@ -60,6 +61,7 @@ def _rows(of: str, i: int, known: Known) -> dict[str, list[tuple[Any, ...]]]:
             (i, t.status, list(t.tags), t.priority, t.category) for t in known.open_tickets
         ],
         f"{of}_owners": [(i, email) for email in known.owned_by],
+        f"{of}_deals": [(i, _json(deal)) for deal in known.sold],
         "members": [(key, of, i) for key in known.rows],
     }
     if of == "person" and known.campaigns:
@@ -126,7 +128,9 @@ def test_every_comparison_means_the_same_in_both(
         assert live(definition, people, NOW) == by_sql(duck, definition, NOW)
 
 
-@pytest.mark.parametrize("kind", ["counts", "measures", "recency", "sequences", "relations"])
+@pytest.mark.parametrize(
+    "kind", ["counts", "measures", "recency", "sequences", "relations", "deals"]
+)
 @settings(thorough, max_examples=80)
 @given(
     data=st.data(),
@@ -142,7 +146,8 @@ def test_every_kind_of_condition_on_events_means_the_same_in_both(
 ) -> None:
     for of in ("person", "account"):
         strategy = getattr(invent, kind)
-        where = data.draw(strategy(of) if kind == "relations" else strategy())
+        made = strategy if kind == "deals" else strategy(of) if kind == "relations" else strategy()
+        where = data.draw(made)
         definition = invent.understood({"of": of, "where": where})
         fill(duck, people, of)
         assert live(definition, people, now_ms) == by_sql(duck, definition, now_ms)

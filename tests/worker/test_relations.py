@@ -148,3 +148,31 @@ def test_three_fragments_that_turn_out_to_be_one_person_count_once(bench: Bench)
     people = {identity.person_of(bench.conn, SYSTEM, "anonymous_id", n) for n in ("x", "y")}
     assert len(people) == 1
     assert bench.members("two_active") == set()
+
+
+def test_a_deal_puts_its_account_and_its_contact_in_for_as_long_as_it_is_so(bench: Bench) -> None:
+    late = {"deal": {"status": "open", "stage": "Contract sent", "amount": {"at_least": 1000}}}
+    bench.audience("closing", late, "account")
+    bench.audience("signers", late)
+    bench.send(identify("a", email="ann@acme.co"), group("a", "acme"))
+    bench.settle()
+    acme = _account(bench, "acme")
+    contact = crm.contacts.create(bench.conn, SYSTEM, {"email": "ann@acme.co"}, bench.now_ms)
+    deal = crm.deals.create(
+        bench.conn, SYSTEM,
+        {"name": "Acme", "account_id": f"acc_{acme}", "contact_id": contact.id, "amount": 1500},
+        bench.now_ms,
+    )  # fmt: skip
+    bench.conn.commit()
+    bench.settle()
+    ann = bench.person("user_id", "a")
+    assert (bench.members("closing"), bench.members("signers")) == (set(), set())
+    (stage,) = bench.conn.execute("SELECT id FROM stage WHERE name = 'Contract sent'").fetchall()
+    crm.deals.update(bench.conn, SYSTEM, deal.id, {"stage_id": f"stg_{stage[0]}"}, bench.now_ms)
+    bench.conn.commit()
+    bench.settle()
+    assert (bench.members("closing"), bench.members("signers")) == ({acme}, {ann})
+    crm.deals.update(bench.conn, SYSTEM, deal.id, {"amount": 999}, bench.now_ms)
+    bench.conn.commit()
+    bench.settle()
+    assert (bench.members("closing"), bench.members("signers")) == (set(), set())

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from onefold.audiences import model, values, windows
-from onefold.audiences.model import AccountTrait, Owner, Related, Tickets, TicketState, Touch
+from onefold.audiences.model import AccountTrait, Deal, Owner, Related, Tickets, TicketState, Touch
 
 
 def account_check(node: AccountTrait) -> Callable[[Iterable[Any]], bool]:
@@ -40,6 +40,11 @@ def owner_check(node: Owner) -> Callable[[Sequence[str]], bool]:
 
 def touch_check(node: Touch) -> Callable[[Mapping[str, str]], bool]:
     """From what a campaign said to whether the condition holds."""
+    return model.matcher(node.where)
+
+
+def deal_check(node: Deal) -> Callable[[Mapping[str, Any]], bool]:
+    """From what is known of a deal to whether it passes."""
     return model.matcher(node.where)
 
 

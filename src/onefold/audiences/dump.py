@@ -10,6 +10,7 @@ from onefold.audiences.model import (
     All,
     Chain,
     Count,
+    Deal,
     Definition,
     Filter,
     Group,
@@ -140,6 +141,7 @@ _DUMPS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Tickets: _tickets,
     Owner: lambda node: {"owner": _tests(node.tests)},
     Touch: lambda node: {"first_touch" if node.first else "last_touch": _where(node.where)},
+    Deal: lambda node: {"deal": _where(node.where)},
     Member: lambda node: {"member_of": node.key},
     Related: lambda node: {
         "people" if node.of == "person" else "accounts": {node.how: dump_node(node.where)},

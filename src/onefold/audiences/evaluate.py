@@ -15,6 +15,7 @@ from onefold.audiences.model import (
     All,
     Chain,
     Count,
+    Deal,
     Definition,
     Measure,
     Member,
@@ -75,8 +76,8 @@ def _quantifier(nodes: tuple[Node, ...], *, settles: bool) -> Live:
 
 
 _COSTS: dict[type, int] = {
-    Trait: 1, AccountTrait: 2, Touch: 2, Tickets: 3, Since: 4, Owner: 6, Measure: 6, Chain: 6,
-    Related: 50,
+    Trait: 1, AccountTrait: 2, Touch: 2, Tickets: 3, Since: 4, Owner: 6, Deal: 6, Measure: 6,
+    Chain: 6, Related: 50,
 }  # fmt: skip
 
 
@@ -202,6 +203,11 @@ def _touch(node: Touch) -> Live:
     return run
 
 
+def _deal(node: Deal) -> Live:
+    check = checks.deal_check(node)
+    return lambda subject, _: _YES if any(map(check, subject.deals())) else _NO
+
+
 def _member(node: Member) -> Live:
     if node.where is not None:
         return compile_node(node.where)
@@ -237,6 +243,7 @@ _COMPILERS: dict[type, Callable[[Any], Live]] = {
     Tickets: _tickets,
     Owner: _owner,
     Touch: _touch,
+    Deal: _deal,
     Member: _member,
     Rows: _rows,
     Related: _related,

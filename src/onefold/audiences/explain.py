@@ -14,6 +14,7 @@ from onefold.audiences.model import (
     Answer,
     Chain,
     Count,
+    Deal,
     Definition,
     Measure,
     Member,
@@ -177,6 +178,12 @@ def _touch(node: Touch, subject: Subject, _: int) -> Reason:
     return {"text": f"{which} campaign is {words.short(found[0 if node.first else -1])}"}
 
 
+def _deal(node: Deal, subject: Subject, _: int) -> Reason:
+    found = subject.deals()
+    n = sum(map(checks.deal_check(node), found))
+    return {"text": f"{n} of {len(found)} deal{'' if len(found) == 1 else 's'}", "value": n}
+
+
 def _member(node: Member, subject: Subject, _: int) -> Reason:
     where = "in" if subject.is_member(node.key) else "not in"
     return {"text": f"{where} the audience {node.key}"}
@@ -205,6 +212,7 @@ _TELLS: dict[type, Callable[[Any, Subject, int], Reason]] = {
     Tickets: _tickets,
     Owner: _owner,
     Touch: _touch,
+    Deal: _deal,
     Member: _member,
     Rows: _rows,
     Related: _related,

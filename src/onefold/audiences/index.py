@@ -7,6 +7,7 @@ from onefold.audiences.model import (
     AccountTrait,
     Chain,
     Count,
+    Deal,
     Definition,
     Kind,
     Leaf,
@@ -58,7 +59,7 @@ class Index:
                         by_trait.setdefault((of, name), set()).add(audience_id)
                     case AccountTrait(name=name):
                         by_trait.setdefault(("account", name), set()).add(audience_id)
-                    case Tickets() | Owner():
+                    case Tickets() | Owner() | Deal():
                         crm[of].add(audience_id)
                     case Touch():
                         touch.add(audience_id)

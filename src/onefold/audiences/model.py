@@ -10,6 +10,7 @@
     Tickets                    whether, or how many, unresolved tickets of the CRM match
     Owner                      who in the company looks after the person or account
     Touch                      what campaign first or last brought the person
+    Deal                       whether a deal of theirs is so
     Member                     whether another audience's condition holds
     Rows                       whether a query answered the entity, or it was uploaded
     Related                    for how many of an account's people, or a person's accounts
@@ -32,6 +33,10 @@ from onefold.audiences.frames import EVER, Frame
 from onefold.kernel import limits
 
 Kind = Literal["person", "account"]
+DEAL_FIELDS = (
+    "status", "stage", "pipeline", "amount", "close_date", "name", "owner", "forecast",
+    "probability", "kind", "source",
+)  # fmt: skip
 
 
 class Property(msgspec.Struct, frozen=True, tag="property"):
@@ -210,6 +215,12 @@ class Touch(msgspec.Struct, frozen=True, tag="touch"):
     where: tuple[Filter, ...]
 
 
+class Deal(msgspec.Struct, frozen=True, tag="deal"):
+    """Some deal of the account, or of one of the person's contacts, passes all of `where`."""
+
+    where: tuple[Filter, ...]
+
+
 class Member(msgspec.Struct, frozen=True, tag="member"):
     """The entity is in another audience: `where` is that one's condition, None before it is known.
 
@@ -248,7 +259,7 @@ class Related(msgspec.Struct, frozen=True, tag="related"):
 
 Node = (
     All | Any | Not | Trait | AccountTrait | Count | Measure | Since | Chain | Tickets | Owner
-    | Touch | Member | Rows | Related
+    | Touch | Deal | Member | Rows | Related
 )  # fmt: skip
 
 Counting = Count | Measure | Since | Chain
@@ -295,6 +306,10 @@ class Subject(Protocol):
 
     def touches(self) -> Sequence[Mapping[str, str]]:
         """What the first and the last campaign said; one that is both once; none for accounts."""
+        ...
+
+    def deals(self) -> Sequence[Mapping[str, Value]]:
+        """The entity's deals, each with `DEAL_FIELDS` that it has."""
         ...
 
     def is_member(self, key: str) -> bool:

@@ -13,9 +13,12 @@ from onefold.audiences import query, values, windows
 from onefold.audiences import source as sources
 from onefold.audiences.dump import TICKET_FIELDS
 from onefold.audiences.model import (
+    DEAL_FIELDS,
     AccountTrait,
     All,
+    Deal,
     Definition,
+    Group,
     Kind,
     Member,
     Node,
@@ -33,7 +36,16 @@ from onefold.audiences.parse_values import cut, near
 from onefold.kernel import definitions, errors, limits
 
 TOP = ("audience", "name", "of", "where", "sql", "every", "list")
-OTHER_HEADS = ("tickets", "owner", "first_touch", "last_touch", "member_of", "people", "accounts")
+OTHER_HEADS = (
+    "tickets",
+    "owner",
+    "deal",
+    "first_touch",
+    "last_touch",
+    "member_of",
+    "people",
+    "accounts",
+)
 HEADS = ("all", "any", "not", "none", "trait", "account", *OTHER_HEADS, *EVENT_HEADS)
 How = Literal["any", "all", "none", "count", "share"]
 RELATED: tuple[How, ...] = ("any", "all", "none", "count", "share")
@@ -249,6 +261,9 @@ class _Reader(Events):
                     return None
                 where = self.filters(raw[head], at)
                 return Touch(head == "first_touch", where) if where else None
+            case "deal":
+                self.keys(raw, path, (head,))
+                return self._deal(raw[head], at)
             case "member_of":
                 self.keys(raw, path, (head,))
                 key = self.string(raw[head], at)
@@ -263,6 +278,20 @@ class _Reader(Events):
             return None
         tests = self.tests(raw, path, ("is", "is_not", "in", "ends_with", "set"))
         return Owner(tests) if tests else None
+
+    def _deal(self, raw: Any, path: str) -> Node | None:
+        where = self.filters(raw, path)
+        waiting = list(where)
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, Group):
+                waiting += one.of
+            elif one.path not in DEAL_FIELDS:
+                known = ", ".join(f"`{f}`" for f in DEAL_FIELDS)
+                remedy = near(one.path, DEAL_FIELDS) or f"They have {known}."
+                self.fault(f"{path}.{one.path}", "is nothing that deals have.", remedy)
+                where = ()
+        return Deal(where) if where else None
 
     def _related(self, raw: dict[Any, Any], head: str, path: str, of: Kind) -> Node | None:
         at, inner = f"{path}.{head}", raw[head]

@@ -13,6 +13,7 @@ from onefold.audiences.model import (
     All,
     Chain,
     Count,
+    Deal,
     Definition,
     Filter,
     Group,
@@ -23,6 +24,7 @@ from onefold.audiences.model import (
     Owner,
     Property,
     Related,
+    Rows,
     Since,
     Step,
     Tickets,
@@ -257,6 +259,10 @@ def _touch(node: Touch) -> str:
     return f"the {which} campaign had {_filters(node.where, 'and')}"
 
 
+def _rows(node: Rows) -> str:
+    return "a query over the lake answered them" if node.how == "sql" else "they are on its list"
+
+
 _PHRASES: dict[type, Callable[[Any], str]] = {
     All: lambda node: _list(node.of, "and"),
     AnyOf: lambda node: _list(node.of, "or"),
@@ -270,6 +276,8 @@ _PHRASES: dict[type, Callable[[Any], str]] = {
     Tickets: _tickets,
     Owner: lambda node: f"the owner {tests(node.tests)}",
     Touch: _touch,
+    Deal: lambda node: f"a deal has {_filters(node.where, 'and')}",
+    Rows: _rows,
     Member: lambda node: f"in the audience {node.key}",
     Related: _related,
 }

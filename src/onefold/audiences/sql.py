@@ -9,6 +9,7 @@ Over these tables (or views of these names):
     person_traits(entity_id, name, value JSON)          winning values, one row each
     person_tickets(entity_id, status, tags VARCHAR[], priority, category)
     person_owners(entity_id, email)
+    person_deals(entity_id, deal JSON)
     account_entities, account_facts, …                  the same of accounts
     person_touches(entity_id, first JSON, last JSON)    what campaigns said
     person_accounts(person_id, account_id)              who is where
@@ -25,6 +26,7 @@ from onefold.audiences.model import (
     All,
     Chain,
     Count,
+    Deal,
     Definition,
     Kind,
     Leaf,
@@ -132,7 +134,7 @@ class _Compiler:
             case _:
                 return self.beside(node)
 
-    def beside(self, node: Tickets | Owner | Touch | Member | Rows | Related) -> str:
+    def beside(self, node: Tickets | Owner | Touch | Deal | Member | Rows | Related) -> str:
         """A condition on rows beside the entity."""
         match node:
             case Tickets():
@@ -141,6 +143,12 @@ class _Compiler:
                 return _owner(node, self.of)
             case Touch():
                 return self.touch(node)
+            case Deal():
+                passes = " AND ".join(
+                    sql_events.filter_sql(f, "d.deal", self.now_ms) for f in node.where
+                )
+                mine = f"FROM {self.of}_deals d WHERE d.entity_id = e.entity_id"
+                return f"EXISTS (SELECT 1 {mine} AND {passes})"
             case Member():
                 return self.member(node)
             case Rows():

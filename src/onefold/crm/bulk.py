@@ -6,12 +6,12 @@ from typing import Any
 from onefold.crm import store
 from onefold.crm.account import BY_FACTS
 from onefold.crm.model import TicketState
-from onefold.kernel import limits
+from onefold.kernel import limits, money
 from onefold.storage import Connection, fold_name
 
 __all__ = [
-    "account_keys", "accounts_by_key", "apply_account_traits", "ensure_accounts", "owner_emails",
-    "owners", "see_accounts_anew", "set_health", "ticket_states", "touch_accounts",
+    "account_keys", "accounts_by_key", "apply_account_traits", "deal_states", "ensure_accounts",
+    "owner_emails", "owners", "see_accounts_anew", "set_health", "ticket_states", "touch_accounts",
 ]  # fmt: skip
 
 
@@ -107,3 +107,27 @@ def _text(value: Any) -> str | None:
         return None
     text = " ".join(str(value).replace("\0", " ").split())
     return text.encode("utf-8", "replace").decode()[: limits.name_chars_max]
+
+
+def deal_states(
+    conn: Connection, contact_ids: Sequence[int] = (), account_ids: Sequence[int] = ()
+) -> list[tuple[int | None, int | None, dict[str, Any]]]:
+    """(contact, account, deal as definitions see it) of deals of these; of all with neither.
+
+    Amounts are in units of the base currency; what a deal does not have is left out.
+    """
+    some = contact_ids or account_ids
+    rows = store.deals_of(conn, contact_ids, account_ids) if some else store.deals_all(conn)
+    return [(row[0], row[1], _deal(row[2:])) for row in rows]
+
+
+def _deal(row: Sequence[Any]) -> dict[str, Any]:
+    name, status, stage, pipeline, amount, close, owner, *rest = row
+    forecast, probability, kind, source, base = rest
+    told = {
+        "name": name, "status": status, "stage": stage, "pipeline": pipeline,
+        "amount": None if amount is None else money.major(amount, base),
+        "close_date": None if close is None else close.isoformat(), "owner": owner,
+        "forecast": forecast, "probability": probability, "kind": kind, "source": source,
+    }  # fmt: skip
+    return {key: value for key, value in told.items() if value not in (None, "")}

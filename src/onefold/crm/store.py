@@ -399,6 +399,30 @@ def owners(conn: Connection, account_ids: Sequence[int]) -> dict[int, int | None
     return dict(conn.execute(OWNERS, (list(account_ids),)).fetchall())
 
 
+DEALS = """
+SELECT d.contact_id, d.account_id, d.name, d.status, s.name, p.name, d.amount_base, d.close_date,
+  lower(u.email), d.forecast, d.probability, d.kind, d.source,
+  (SELECT code FROM currency WHERE is_base)
+FROM deal d JOIN stage s ON s.id = d.stage_id JOIN pipeline p ON p.id = d.pipeline_id
+LEFT JOIN app_user u ON u.id = d.owner_id
+WHERE d.archived_at IS NULL AND {} ORDER BY d.id
+"""
+DEALS_OF = DEALS.format("(d.contact_id = ANY(%s) OR d.account_id = ANY(%s))")
+DEALS_ALL = DEALS.format("(d.contact_id IS NOT NULL OR d.account_id IS NOT NULL)")
+
+
+def deals_of(
+    conn: Connection, contact_ids: Sequence[int], account_ids: Sequence[int]
+) -> list[tuple[Any, ...]]:
+    """Rows of deals of these contacts or accounts, as `DEALS` selects them."""
+    return conn.execute(DEALS_OF, (list(contact_ids), list(account_ids))).fetchall()
+
+
+def deals_all(conn: Connection) -> list[tuple[Any, ...]]:
+    """The same of everybody."""
+    return conn.execute(DEALS_ALL).fetchall()
+
+
 def owner_emails(
     conn: Connection, contact_ids: Sequence[int], account_ids: Sequence[int]
 ) -> list[str]:

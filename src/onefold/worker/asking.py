@@ -99,6 +99,10 @@ class Asking:
         """E-mails of who looks after these."""
         return crm.owner_emails(self.conn, contacts, accounts)
 
+    def deals(self, contacts: Sequence[int], accounts: Sequence[int]) -> list[dict[str, Any]]:
+        """Deals of these."""
+        return [deal for _, _, deal in crm.deal_states(self.conn, contacts, accounts)]
+
     def account_holds(self, key: str, node: Any, ask: Any) -> bool:
         """Does a condition hold for an account? As its people were told, if they were."""
         account_id = crm.accounts_by_key(self.conn, [key]).get(key)

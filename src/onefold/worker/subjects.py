@@ -59,6 +59,10 @@ class PersonSubject:
         """Who looks after the person's contacts."""
         return self.asking.owners(self.entity.contacts, ()) if self.entity.contacts else ()
 
+    def deals(self) -> Sequence[Mapping[str, Any]]:
+        """Deals of the person's contacts."""
+        return self.asking.deals(self.entity.contacts, ()) if self.entity.contacts else ()
+
     def touches(self) -> Sequence[Mapping[str, str]]:
         """What the first and the last campaign said."""
         found = fold.first_and_last([t for s in self.states for t in s.touches])
@@ -129,6 +133,10 @@ class AccountSubject:
     def owners(self) -> Sequence[str]:
         """Who looks after the account."""
         return self.asking.owners((), [self.id])
+
+    def deals(self) -> Sequence[Mapping[str, Any]]:
+        """The account's deals."""
+        return self.asking.deals((), [self.id])
 
     def touches(self) -> Sequence[Mapping[str, str]]:
         """Campaigns bring people."""

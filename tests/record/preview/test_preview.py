@@ -49,6 +49,8 @@ DRAFTS: dict[str, dict[str, Any]] = {
         "where": {"people": {"any": {"count": {"event": "Shared"}, "at_least": 1}}},
     },
     "owned": {"of": "account", "where": {"owner": {"set": True}}},
+    "selling": {"of": "account", "where": {"deal": {"amount": {"at_least": 5}}}},
+    "buyers": {"of": "person", "where": {"deal": {"status": "open"}}},
     "asked": {"of": "account", "where": {"tickets": {}, "at_least": 1}},
 }  # fmt: skip
 
@@ -150,9 +152,14 @@ def test_tickets_and_owners_are_read_as_the_crm_has_them(world: World) -> None:
     crm.accounts.update(bench.conn, SYSTEM, acme, {"owner_id": kim.id}, now_ms)
     of_ann = {"subject": "Exports fail", "tags": ["exports"], "email": "ann@acme.co"}
     crm.tickets.create(bench.conn, SYSTEM, {**of_ann, "account_id": acme}, now_ms)
+    contact = crm.contacts.create(bench.conn, SYSTEM, {"email": "eve@globex.co"}, now_ms)
+    deal = {"name": "Acme", "account_id": acme, "contact_id": contact.id, "amount": 7}
+    crm.deals.create(bench.conn, SYSTEM, deal, now_ms)
     bench.conn.commit()
     bench.settle()
     assert bench.members("owned")
+    assert bench.members("selling")
+    assert bench.members("buyers")
     assert bench.members("asked")
     assert bench.person("user_id", "ann") not in bench.members("quiet")
     world.compare()

@@ -100,6 +100,9 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("owner", "owner", "nested", "Owner", (
         _tests(_OWNER_OPS, of="email", label="the owner", suggest="owners"),
     ), "people"),
+    Operator("deal", "deal", "where", "Deals", (
+        Part("where", "where", "a deal’s", ask="Name what is so of a deal, e.g. its stage."),
+    ), "account"),
     Operator("first_touch", "first_touch", "where", "What first brought them", (
         Part("where", "where", "the first campaign’s", ask="Name what the campaign said.",
              suggest="touches"),

@@ -10,6 +10,7 @@ from onefold.audiences.model import (
     AccountTrait,
     Chain,
     Count,
+    Deal,
     Kind,
     Measure,
     Member,
@@ -56,6 +57,7 @@ class Needs(msgspec.Struct):
     traits: dict[Kind, set[str]] = msgspec.field(default_factory=dict)
     tickets: set[Kind] = msgspec.field(default_factory=set)
     owners: set[Kind] = msgspec.field(default_factory=set)
+    deals: set[Kind] = msgspec.field(default_factory=set)
     kinds: set[Kind] = msgspec.field(default_factory=set)
     rows: set[str] = msgspec.field(default_factory=set)
     touches: bool = False
@@ -93,6 +95,8 @@ def needs(definition: audiences.Definition, nows: Iterable[int]) -> Needs:
                 out.tickets.add(of)
             case Owner():
                 out.owners.add(of)
+            case Deal():
+                out.deals.add(of)
             case Touch():
                 out.touches = True
             case Member(key=key, where=None):

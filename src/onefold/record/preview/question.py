@@ -12,7 +12,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from onefold import audiences
+from onefold import audiences, crm
 from onefold.audiences.model import Kind
 from onefold.record.preview import store, views
 from onefold.record.preview.needs import Needs
@@ -31,6 +31,7 @@ _TICKETS = pa.schema(
         ("resolved_ms", pa.int64()),
     ]
 )
+_DEALS = pa.schema([("entity_id", pa.int64()), ("deal", pa.string())])
 _OWNERS = pa.schema([("entity_id", pa.int64()), ("email", pa.string())])
 _GIVEN = pa.schema([("key", pa.string()), ("kind", pa.string()), ("entity_id", pa.int64())])
 _CHANGES = pa.schema(
@@ -87,8 +88,21 @@ class Question:
             self._rows("tickets_all", _TICKETS, store.tickets(conn, since))
         for of in wanted.owners:
             self._rows(f"{of}_owners", _OWNERS, store.owners(conn, of))
+        if wanted.deals:
+            self._deals(conn)
         if wanted.rows:
             self._rows("member_changes", _CHANGES, store.member_changes(conn, wanted.rows))
+
+    def _deals(self, conn: Connection) -> None:
+        """Deals as they are now, by person and by account."""
+        found = crm.deal_states(conn)
+        people = store.people_of_contacts(conn, [c for c, _, _ in found if c is not None])
+        told = [(c, a, msgspec.json.encode(deal).decode()) for c, a, deal in found]
+        of_people = [(people[c], deal) for c, _, deal in told if c in people]
+        self._rows("person_deals_text", _DEALS, of_people)
+        self._rows("account_deals_text", _DEALS, [(a, deal) for _, a, deal in told if a])
+        for of in _KINDS:
+            self._view(f"{of}_deals", f"SELECT entity_id, deal::JSON AS deal FROM {of}_deals_text")
 
     def _rows(self, name: str, schema: pa.Schema, rows: Sequence[Sequence[Any]]) -> None:
         arrays = [pa.array([row[i] for row in rows], f.type) for i, f in enumerate(schema)]

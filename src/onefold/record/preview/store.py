@@ -53,6 +53,12 @@ SELECT DISTINCT f.person_id, lower(u.email) FROM contact c JOIN app_user u ON u.
 JOIN identifier i ON i.namespace = 'contact' AND md5(i.value) = md5(c.id::text)
 JOIN fragment f ON f.identifier_id = i.id WHERE f.person_id <> 0
 """
+PEOPLE_OF_CONTACTS = """
+SELECT DISTINCT i.value::bigint, f.person_id
+FROM unnest(%s::bigint[]) AS c (id)
+JOIN identifier i ON i.namespace = 'contact' AND md5(i.value) = md5(c.id::text)
+JOIN fragment f ON f.identifier_id = i.id WHERE f.person_id <> 0
+"""
 ACCOUNT_OWNERS = """
 SELECT a.id, lower(u.email) FROM account a JOIN app_user u ON u.id = a.owner_id
 """
@@ -113,6 +119,11 @@ def audiences(conn: Connection, viewer: Viewer, kind: str) -> dict[int, tuple[st
 def tickets(conn: Connection, resolved_after_ms: int) -> list[tuple[Any, ...]]:
     """(person or 0, account or 0, status, tags, priority, category, created, resolved or None)."""
     return conn.execute(TICKETS, (resolved_after_ms,)).fetchall()
+
+
+def people_of_contacts(conn: Connection, contacts: Sequence[int]) -> dict[int, int]:
+    """Who each contact is, by contact."""
+    return dict(conn.execute(PEOPLE_OF_CONTACTS, (list(contacts),)).fetchall())
 
 
 def owners(conn: Connection, kind: str) -> Sequence[tuple[Any, ...]]:
