@@ -140,3 +140,17 @@ def test_names_and_values_that_are_there_are_suggested(pages: Pages) -> None:
     assert of(field="touch_values", name="source") == []
     answer = pages.ask("GET", "/api/suggestions?field=secrets")
     assert answer.status_code == 400
+
+
+def test_queries_and_lists_are_made_and_edited_as_text(pages: Pages) -> None:
+    texts = {
+        "asked": "audience: asked\nof: person\nsql: SELECT person_id FROM people\nevery: 6h\n",
+        "vips": "audience: vips\nof: account\nlist: true\n",
+    }
+    for key, text in texts.items():
+        fields = {"mode": "text", "yaml": text, "of": "person"}
+        assert not _check(pages, fields)["notes"]
+        assert pages.send("/audiences", **fields).status_code == 303
+        assert pages.get(f"/audiences/{key}")
+        assert text.splitlines()[2] in pages.get(f"/audiences/{key}/edit")
+    assert "run every 6h" in pages.get("/audiences/asked")

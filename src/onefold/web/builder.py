@@ -38,6 +38,7 @@ class State(msgspec.Struct, frozen=True):
     where   the condition as a mapping; None where the text cannot be read
     source  what `parse` and the store take
     notes   everything to mend
+    rows    instead of a condition: what a text says of a query or a list
     """
 
     mode: str
@@ -51,10 +52,13 @@ class State(msgspec.Struct, frozen=True):
     where: Any
     notes: tuple[Note, ...]
     lossy: bool = False
+    rows: dict[str, Any] = {}
 
     @property
     def source(self) -> dict[str, Any]:
         """The definition, without its key and name."""
+        if self.rows:
+            return {"of": self.of, **self.rows}
         return {"of": self.of, "where": self.where}
 
     @property
@@ -105,7 +109,7 @@ def _of_text(text: str, head: dict[str, str], version: str) -> State:
     cards = form.opened(where if "where" in raw else {"all": []})
     return State(
         "text", head["key"], head["name"], head["of"], head["feature"], version, cards, text,
-        where, notes,
+        where, notes, rows={k: raw[k] for k in ("sql", "every", "list") if k in raw},
     )  # fmt: skip
 
 

@@ -13,7 +13,13 @@ _JOINS = {"all": "All of", "any": "Any of", "not": "Not", "none": "None of"}
 
 def tree(definition: audiences.Definition) -> Markup:
     """The definition as nested lists; every part escaped."""
-    return _node(audiences.dump(definition)["where"], definition)
+    rows = audiences.rows_of(definition)
+    if rows is None:
+        return _node(audiences.dump(definition)["where"], definition)
+    if rows.how == "list":
+        return Markup("Whoever is on its list, by an identifier that was uploaded.")
+    every = audiences.dump(audiences.Definition(definition.of, rows))["every"]
+    return Markup("Whoever this query answers, run every {}:<pre>{}</pre>").format(every, rows.text)
 
 
 def _node(node: Any, definition: audiences.Definition) -> Markup:

@@ -11,6 +11,7 @@ from onefold.audiences import form
 from onefold.audiences.form import operators
 from onefold.kernel import clock, errors
 from onefold.web import builder, data, door, edits
+from onefold.web.handlers.audiences import written
 
 _EMPTY = form.Card("group", {"how": "all"})
 
@@ -35,7 +36,10 @@ def audience_edit(request: door.AnyRequest, key: FromPath[str]) -> door.Page:
         "of": found.of, "name": found.name, "key": found.key, "feature": found.feature,
         "version": str(found.version),
     }  # fmt: skip
-    fields = {**head, **form.encode(form.opened(found.source["where"]))}
+    if found.kind == "live":
+        fields = {**head, **form.encode(form.opened(found.source["where"]))}
+    else:  # a query or a list has no cards
+        fields = {**head, "mode": "text", "yaml": written(found)}
     return _page(ask, key, builder.state(fields))
 
 
