@@ -151,12 +151,10 @@ def _summed(node: Measure, table: str) -> str:
 
 
 def since_table(node: Since, now_ms: int, facts: str) -> str:
-    """entity_id, first_ms and last_ms."""
+    """entity_id, and first_ms or last_ms, whichever is asked about."""
     cond = condition(node.leaf, now_ms)
-    return (
-        "SELECT entity_id, min(at_ms) AS first_ms, max(at_ms) AS last_ms "
-        f"FROM {facts} WHERE {cond} GROUP BY entity_id"
-    )
+    end = "min(at_ms) AS first_ms" if node.first else "max(at_ms) AS last_ms"
+    return f"SELECT entity_id, {end} FROM {facts} WHERE {cond} GROUP BY entity_id"
 
 
 def since_test(node: Since, table: str, now_ms: int) -> str:
