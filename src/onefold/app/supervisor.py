@@ -23,6 +23,14 @@ _PAUSE_MAX_S = 5.0
 _STOP_S = 20
 _STEADY_S = 10
 
+# What is freed goes back to the system: threads that each keep theirs, and blocks of a large batch
+# that stay for the next one, would double the memory.
+_MALLOC = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "1000000",
+    "MALLOC_TRIM_THRESHOLD_": "8000000",
+}
+
 logger = structlog.get_logger("onefold.supervisor")
 
 
@@ -88,7 +96,7 @@ class Supervisor:
         shutil.rmtree(metrics, ignore_errors=True)
         metrics.mkdir(parents=True, mode=0o700)
         env = {
-            "MALLOC_ARENA_MAX": "2",  # threads that each keep what they freed double the memory
+            **_MALLOC,
             **os.environ,
             "ONEFOLD_DATABASE_URL": self.url,
             "ONEFOLD_DATA": str(self.settings.data),
