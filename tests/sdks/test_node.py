@@ -1,7 +1,6 @@
 """The Node SDKs, from the lock file in tests/sdks/node."""
 
-import threading
-import time
+from pathlib import Path
 
 import pytest
 
@@ -70,23 +69,12 @@ def test_a_429_with_retry_after_costs_time_and_no_event(
 
 @pytest.mark.parametrize("sdk", PATIENT)
 def test_a_restart_in_mid_send_costs_no_event(
-    database: str, conn: storage.Connection, sdk: str
+    database: str, conn: storage.Connection, tmp_path: Path, sdk: str
 ) -> None:
-    source = harness.make_source(conn)
-    first = Running(database)
-    first.start()
-    sender = threading.Thread(target=send, args=(sdk, first.url, source.write_key, 3000))
-    sender.start()
-    while not harness.stored(conn):
-        assert sender.is_alive(), "the SDK gave up, or took too long, before anything arrived"
-        time.sleep(0.005)
-    first.stop()
-    assert sender.is_alive()
-    time.sleep(0.5)  # the outage: connections are refused
-    second = Running(database, port=first.port)
-    second.start()
-    sender.join()
-    second.stop()
+    key, gate = harness.make_source(conn).write_key, tmp_path / "gate"
+    parts.restarted(
+        database, conn, gate, lambda url: [parts.NODE, SCRIPT, sdk, url, key, "3000", gate]
+    )
     found = parts.arrived(conn)
     parts.expect_every_call(found, SDKS[sdk])
     parts.expect_steps(found, 3000)

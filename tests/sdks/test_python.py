@@ -1,8 +1,6 @@
 """The Python SDKs, each in an environment of its own."""
 
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -68,24 +66,11 @@ def test_a_429_with_retry_after_costs_time_and_no_event(
 @pytest.mark.slow
 @pytest.mark.parametrize("module", SDKS)
 def test_a_restart_in_mid_send_costs_no_event(
-    database: str, conn: storage.Connection, module: str
+    database: str, conn: storage.Connection, tmp_path: Path, module: str
 ) -> None:
-    source = harness.make_source(conn)
-    first = Running(database)
-    first.start()
-    command = [interpreter(module), SCRIPT, module, first.url, source.write_key, "3000"]
-    sender = threading.Thread(target=parts.run, args=(command,))
-    sender.start()
-    while not harness.stored(conn):
-        assert sender.is_alive(), "the SDK gave up, or took too long, before anything arrived"
-        time.sleep(0.005)
-    first.stop()
-    assert sender.is_alive()
-    time.sleep(0.5)  # the outage: connections are refused
-    second = Running(database, port=first.port)
-    second.start()
-    sender.join()
-    second.stop()
+    key, gate = harness.make_source(conn).write_key, tmp_path / "gate"
+    start = (interpreter(module), SCRIPT, module)
+    parts.restarted(database, conn, gate, lambda url: [*start, url, key, "3000", gate])
     found = parts.arrived(conn)
     parts.expect_every_call(found, CALLS)
     parts.expect_steps(found, 3000)

@@ -1,8 +1,17 @@
-// Every call of a Node SDK: node calls.cjs SDK HOST KEY [N more tracks]
-const [sdk, host, key, count] = process.argv.slice(2);
+// Every call of a Node SDK: node calls.cjs SDK HOST KEY [N more tracks [GATE]]
+// At half of the further calls it waits until there is a file GATE.
+const fs = require("fs");
+const [sdk, host, key, count, gate] = process.argv.slice(2);
 const more = Number(count || 0);
 const ann = { email: "ann@acme.co", plan: "pro" };
 const fail = (error) => { console.error(error); process.exit(1); };
+
+async function steps(one) {
+  for (let n = 0; n < more; n++) {
+    while (gate && n === more >> 1 && !fs.existsSync(gate)) await new Promise((done) => setTimeout(done, 5));
+    one.track({ userId: "u1", event: "Step", properties: { n } });
+  }
+}
 
 const sdks = {
   "segment": async () => {
@@ -16,7 +25,7 @@ const sdks = {
     one.screen({ userId, category: "App", name: "Home", properties: { plan: "pro" } });
     one.group({ userId, groupId: "acme", traits: { name: "Acme" } });
     one.alias({ userId, previousId: "d1" });
-    for (let n = 0; n < more; n++) one.track({ userId, event: "Step", properties: { n } });
+    await steps(one);
     await one.closeAndFlush({ timeout: 100000 });
   },
   "rudder": async () => {
@@ -31,7 +40,7 @@ const sdks = {
     one.screen({ userId, category: "App", name: "Home", properties: { plan: "pro" } });
     one.group({ userId, groupId: "acme", traits: { name: "Acme" } });
     one.alias({ userId, previousId: "d1" });
-    for (let n = 0; n < more; n++) one.track({ userId, event: "Step", properties: { n } });
+    await steps(one);
     while (one.queue.length) await one.flush();
     await one.flush();
   },

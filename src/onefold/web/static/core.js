@@ -19,13 +19,16 @@
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
   if (cookie("onefold_tz") !== zone) setCookie("onefold_tz", zone);
 
-  // ── times: "5 min ago" stays true while the page stays open ──────────────────────────────
+  // ── times: "5 min ago", "in 5 min" stay true while the page stays open ───────────────────
   const STEPS = [[60, 1, "s"], [3600, 60, "min"], [86400, 3600, "h"], [2592000, 86400, "d"]];
   function ago(then, now) {
-    const s = Math.max(0, Math.round((now - then) / 1000));
-    if (s < 45) return "just now";
+    const s = Math.round(Math.abs(now - then) / 1000);
+    if (s < 45) return then > now + 5000 ? "in a moment" : "just now";
     for (const [under, size, unit] of STEPS) {
-      if (s < under) return `${Math.max(1, Math.floor(s / size))} ${unit} ago`;
+      if (s < under) {
+        const n = `${Math.max(1, Math.floor(s / size))} ${unit}`;
+        return then > now ? `in ${n}` : `${n} ago`;
+      }
     }
     return null;
   }
