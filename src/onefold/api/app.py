@@ -32,6 +32,7 @@ from onefold.api import (
     source_items,
     sources,
     suggestions,
+    suppressions,
     transformations,
     webhooks,
 )
@@ -91,6 +92,7 @@ def router() -> Router:
             *pulls.HANDLERS,
             *source_items.HANDLERS,
             *destinations.HANDLERS,
+            *suppressions.HANDLERS,
             *house.HANDLERS,
             description.openapi,
         ],

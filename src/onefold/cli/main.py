@@ -38,6 +38,7 @@ app.command("onefold.cli.rules:plans_app", name="plans")
 app.command("onefold.cli.rules:transformations_app", name="transformations")
 app.command("onefold.cli.connectors:app", name="connectors")
 app.command("onefold.cli.secrets:app", name="secrets")
+app.command("onefold.cli.suppressions:app", name="suppressions")
 app.command("onefold.cli.audiences:app", name="audiences")
 
 

@@ -48,8 +48,11 @@ def admit(
     applied = rules.of(row.source_id, row.seq)
     intake = rules.intake(row.seq)
     base = row.seq << facts.POSITION_BITS
+    suppressed = rules.suppressed
     for index, raw in enumerate(envelope.batch):
-        yield _admit(row, base | index, bytes(raw), envelope, shared, sent, applied, seen, intake)
+        told = len(seen) if seen is not None else 0
+        one = _admit(row, base | index, bytes(raw), envelope, shared, sent, applied, seen, intake)
+        yield one if suppressed is None else suppressed.judge(one, seen, told)
 
 
 def admit_at(
@@ -61,10 +64,12 @@ def admit_at(
     seen: list[plans.Violation] | None = None,
 ) -> facts.Admitted:
     """One item of a row that was fetched by position."""
-    return _admit(
+    told = len(seen) if seen is not None else 0
+    one = _admit(
         row, pos, raw, envelope, _envelope_context(envelope), _envelope_sent(envelope),
         rules.of(row.source_id, row.seq), seen, rules.intake(row.seq),
     )  # fmt: skip
+    return one if rules.suppressed is None else rules.suppressed.judge(one, seen, told)
 
 
 def _admit(

@@ -15,7 +15,9 @@ from onefold import log
 from onefold.governance import item as items
 from onefold.governance import plans, transforms
 from onefold.governance.intake import LEGACY, Intake
+from onefold.governance.suppression import Suppressed
 from onefold.kernel import errors
+from onefold.kernel.facts import Identifier
 
 
 class Ruling(msgspec.Struct, frozen=True):
@@ -117,10 +119,12 @@ class Rules:
         compile_: Compile | None = None,
         revision: int = 0,
         intakes: Sequence[tuple[int, Intake]] = (),
+        suppressed: Suppressed | None = None,
     ) -> None:
         """`intakes`: (first log row, what identifiers items carry from there on), newest first."""
         self.revision = revision
         self.intakes = intakes
+        self.suppressed = suppressed
         self._compile = compile_
         # Newest first: rows are admitted mostly by the newest.
         self._sources: dict[int, list[Version]] = {}
@@ -144,6 +148,11 @@ class Rules:
             if seq >= from_seq:
                 return intake
         return LEGACY
+
+    def read(self, namespace: str, value: str) -> Identifier | None:
+        """An identifier in the form that items get now; None when it identifies nobody."""
+        intake = self.intakes[0][1] if self.intakes else LEGACY
+        return intake.identifier(namespace, value)
 
     def _compiled(self, version: Version) -> Applied | None:
         try:

@@ -10,11 +10,12 @@ from typing import Any
 
 import msgspec
 
-from onefold.governance import intake, plans, rules, transforms
+from onefold.governance import intake, plans, rules, suppression, transforms
 from onefold.kernel import errors, limits
 from onefold.kernel.viewer import Viewer
 from onefold.storage import Connection, locks
 
+_SUPPRESSED = 64  # bits: above the other two revisions
 LOCK = "SELECT pg_advisory_xact_lock(%s)"
 REVISION = """
 SELECT coalesce((
@@ -76,13 +77,14 @@ _libraries_lock = threading.Lock()
 def revision(conn: Connection) -> int:
     """Moves when a change of any rules comes into force."""
     row = conn.execute(REVISION).fetchone()
-    return int(row[0]) if row else 0
+    return (int(row[0]) if row else 0) + (suppression.revision(conn) << _SUPPRESSED)
 
 
 def take_up(conn: Connection, seq: int) -> bool:
     """Let what was changed hold from the row after `seq` on; was there anything? The worker's, in
     a transaction that commits before it reads that row."""
-    return conn.execute(TAKE_UP, (seq + 1,)).rowcount > 0
+    suppressed = suppression.take_up(conn, seq + 1)
+    return conn.execute(TAKE_UP, (seq + 1,)).rowcount > 0 or suppressed
 
 
 def load(conn: Connection) -> rules.Rules:
@@ -118,7 +120,8 @@ def _read(conn: Connection, library: _Library, now: int) -> rules.Rules:
             library.plans[plan_id, version] = plans.Compiled(plan, plan_id, name)
     versions = [rules.Version(*row) for row in conn.execute(VERSIONS)]
     compile_ = rules.compiler(library.transformations, library.plans)
-    return rules.Rules(versions, compile_, now, _intakes(conn, library))
+    suppressed = suppression.load(conn)
+    return rules.Rules(versions, compile_, now, _intakes(conn, library), suppressed)
 
 
 def _intakes(conn: Connection, library: _Library) -> list[tuple[int, intake.Intake]]:

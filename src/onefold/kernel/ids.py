@@ -14,7 +14,7 @@ from onefold.kernel import errors
 
 NAMES = {
     "per": "person", "acc": "account", "con": "contact", "tsk": "task", "tkt": "ticket",
-    "sig": "signal", "usr": "user", "src": "source", "dst": "destination",
+    "sig": "signal", "usr": "user", "src": "source", "dst": "destination", "sup": "suppression",
     "dec": "decision", "acd": "account decision",
     "imp": "import", "cnn": "connector", "pair": "pair to review", "model": "matching model",
     "pul": "pull", "deal": "deal", "lead": "lead", "prd": "product", "pip": "pipeline",
