@@ -23,6 +23,7 @@ def _path(path: str) -> str:
         "import_id",
         "preview_id",
         "pull_id",
+        "suppression_id",
         "domain",
     ):
         out = out.replace(f"{{{name}}}", "999999")

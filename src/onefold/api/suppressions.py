@@ -38,7 +38,7 @@ def _shown(one: suppression.Entry) -> Suppression:
     )  # fmt: skip
 
 
-@get("/suppressions", opt=door.ADMIN, sync_to_thread=True)
+@get("/suppressions", opt=door.READER, sync_to_thread=True)
 def list_suppressions(
     call: Call,
     limit: FromQuery[int] = limits.page_rows_default,
