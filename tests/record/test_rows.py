@@ -202,6 +202,11 @@ def test_a_list_has_who_is_on_it_now_and_who_turns_up_later(world: World) -> Non
     assert [i["id"] for i in rest["items"]] == [f"per_{bob}"]
     with pytest.raises(errors.Invalid):
         lists.change(bench.conn, SYSTEM, "pro_vips", NOW, add=["x"])
+    for broken in ("[", "[1, 2"):
+        with pytest.raises(errors.Invalid):
+            lists.change(bench.conn, SYSTEM, "vips", NOW, add=broken)
+    odd = lists.change(bench.conn, SYSTEM, "vips", NOW, add='[1, null, {"a": 2}, "ok"]')
+    assert odd["added"] == 1
 
 
 def test_a_list_of_accounts_goes_by_key_and_domain(world: World) -> None:

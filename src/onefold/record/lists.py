@@ -124,7 +124,11 @@ def _read(
     given: str | list[str], kind: audiences.Kind, refused: list[str], field: str
 ) -> list[tuple[str, str]]:
     """Identifiers as they are stored, each once."""
-    pairs = list(_text(given, kind) if isinstance(given, str) else ((v, "") for v in given))
+    try:
+        pairs = list(_text(given, kind) if isinstance(given, str) else ((v, "") for v in given))
+    except (ValueError, TypeError, csv.Error, RecursionError) as error:
+        remedy = "Send a list of texts, or CSV with one identifier a line."
+        raise errors.Invalid(errors.Fault(field, f"cannot be read: {error}", remedy)) from None
     if len(pairs) > limits.audience_entries_call_max:
         remedy = f"Send at most {limits.audience_entries_call_max:,} at once."
         raise errors.Invalid(errors.Fault(field, f"has {len(pairs):,} entries.", remedy))
