@@ -146,3 +146,49 @@ def test_the_waterfall_says_that_a_place_is_shared() -> None:
     steps = match.explain.waterfall(found.model, found.records, 0, 2)
     assert steps[-1].name == "place"
     assert sum(step.bits for step in steps) < 0
+
+
+def test_a_file_without_a_header_loses_no_row(tmp_path: Path) -> None:
+    text = "7,Anna,Ash,1980-03-04,anna@x.org\n8,Bob,Birch,1975-11-30,bob@y.org\n"
+    text += "9,Ann,Ash,1980-03-04,anna@x.org\n"
+    assert _match(tmp_path, text) == ["1", "2", "1"]
+    assert match.files.headless([["Ada Lovelace"], ["Alan Turing"], ["Grace Hopper"]])
+    assert not match.files.headless([["name", "2023", "2024"], ["Ada", "10", "12"]])
+    assert not match.files.headless([["full name"], ["Ada Lovelace"], ["Alan Turing"]])
+
+
+def test_cryptic_headers_and_birth_dates_in_three_columns_are_recognised() -> None:
+    names = ["fname_c1", "lname_c1", "by", "bm", "bd"]
+    rows = [["CARSTEN", "MEIER", "1949", "7", "22"], ["GERD", "BAUER", "1968", "7", "27"]]
+    cells: list[list[str | None]] = [[row[c] for row in rows] for c in range(5)]
+    seen = match.columns.recognise(match.columns.Table(names, cells))
+    assert list(seen.roles.values()) == ["given", "surname", "year", "month", "day"]
+    records = match.features.build(match.columns.Table(names, cells), seen)
+    assert records.features["dob"].values == ["19490722", "19680727"]
+    for header, role in (("sn", "surname"), ("gn", "given"), ("cp", "postcode")):
+        assert match.headers.role(header) == role
+
+
+def test_first_names_are_told_by_their_values() -> None:
+    rows = [["Anna", "Zwicky"], ["Thomas", "Ophoven"], ["Maria", "Quist"], ["Peter", "Rubel"]]
+    cells: list[list[str | None]] = [[row[c] for row in rows] for c in range(2)]
+    seen = match.columns.recognise(match.columns.Table(["x1", "x2"], cells))
+    assert list(seen.roles.values()) == ["given", "surname"]
+
+
+def test_companies_are_found_by_their_names_alone() -> None:
+    rng = random.Random(8)
+    forms = ("Inc", "GmbH", "S.p.A.", "Limited", "A/S", "Sp. z o.o.", "")
+    lines = ("Tech", "Foods", "Energy", "Media", "Marine", "Robotics", "Textiles")
+    cells: list[str | None] = []
+    truth = []
+    for number in range(700):
+        first = "".join(rng.choice("bdfgklmnprst") + rng.choice("aeiou") for _ in range(4))
+        for _ in range(2):
+            cells.append(f"{first.title()} {lines[number % 7]} {rng.choice(forms)}".strip())
+            truth.append(number)
+    table = match.columns.Table(["vendor"], [cells])
+    found = match.engine.match(table, match.columns.recognise(table))
+    quality = match.measure.quality(found.clusters.tolist(), truth)
+    assert quality.recall > 0.95
+    assert quality.precision > 0.9

@@ -8,7 +8,16 @@ Features (`features.py`), candidates (`block.py`), comparisons (`compare.py`, `p
 by EM (`estimate.py`), scores and clusters (`engine.py`, `cluster.py`). Nothing here needs a server.
 """
 
-from onefold.identity.match import columns, engine, explain, files, headers, measure, splink
+from onefold.identity.match import (
+    columns,
+    engine,
+    explain,
+    features,
+    files,
+    headers,
+    measure,
+    splink,
+)
 from onefold.identity.match.model import Comparison, Level, Model, Records
 
 __all__ = [
@@ -19,6 +28,7 @@ __all__ = [
     "columns",
     "engine",
     "explain",
+    "features",
     "files",
     "headers",
     "measure",

@@ -76,11 +76,13 @@ _PERSON: tuple[tuple[str, ...], ...] = (
     ("postcode", "year"), ("postcode", "occupation"), ("surname", "occupation", "area"),
     ("surname", "occupation", "year"), ("given", "occupation", "area"),
     ("given", "occupation", "year"), ("company", "surname"), ("given", "surname1", "area"),
+    ("user_head",), ("user_tail",), ("given3", "surname3", "year"),
 )  # fmt: skip
 _ORGANISATION: tuple[tuple[str, ...], ...] = (
     ("company",), ("company", "city"), ("company", "postcode"), ("domain",), ("phone",), ("id",),
     ("id_2",), ("email",), ("address",), ("address", "company1"), ("postcode", "company3"),
     ("company5", "city"), ("company5", "state"), ("company5",), ("postcode", "city"), ("joined",),
+    ("company_tail",), ("company_sound",),
 )  # fmt: skip
 
 
@@ -121,6 +123,10 @@ _PIECES = (
     ("company", "company1", lambda v: v.split()[0]),
     ("company", "company3", lambda v: v[:3]),
     ("company", "company5", lambda v: "".join(v.split())[:6]),
+    ("company", "company_tail", lambda v: "".join(v.split())[-6:]),
+    ("company", "company_sound", lambda v: "".join(_sound(word) for word in v.split())),
+    ("user", "user_head", lambda v: v[:5]),
+    ("user", "user_tail", lambda v: v[-5:]),
     ("company", "joined", lambda v: "".join(sorted("".join(v.split())))),
 )
 

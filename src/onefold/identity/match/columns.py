@@ -1,6 +1,7 @@
 """Which column holds what: from its header, checked against and completed by its values."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 from onefold.identity.match import clean, headers, words
@@ -8,7 +9,7 @@ from onefold.kernel import errors
 
 SAMPLE_ROWS = 2_000
 KINDS = ("person", "organisation")
-_PERSONAL = {"given", "surname", "middle", "dob", "gender"}
+_PERSONAL = {"given", "surname", "middle", "dob", "gender", "year"}
 _PHONE = re.compile(r"^\+?[\d\s().\-/]{7,20}(?:\s*(?:x|ext)\.?\s*\d+)?$")
 _URL = re.compile(
     r"^(?:https?://|www\.)\S+$|^[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}$", re.IGNORECASE
@@ -55,6 +56,8 @@ class _Look:
     words: float
     legal: float
     old: float  # dates before the year 2010, as birth dates are
+    given: float  # first names that many have
+    code: float  # digits, as many as the column's cells mostly have, four to six
 
 
 def recognise(table: Table, mapped: dict[str, str] | None = None, kind: str = "auto") -> Recognised:
@@ -64,6 +67,7 @@ def recognise(table: Table, mapped: dict[str, str] | None = None, kind: str = "a
     roles = {}
     for name in table.names:
         roles[name] = mapped.get(name) or _role(name, looks[name])
+    _birth_parts(table, roles, mapped)
     _settle_names(roles, looks, mapped)
     kind = kind if kind != "auto" else _kind(table, roles, looks)
     if kind == "organisation":
@@ -121,7 +125,16 @@ def _look(table: Table, number: int) -> _Look:
         words=sum(map(len, forms)) / count,
         legal=share([len(form) > 1 and form[-1] in words.LEGAL_FORMS for form in forms]),
         old=sum(1 for date in dates if date and date < "2010") / max(len(dates), 1),
+        given=share([0 < len(form) < 3 and form[0] in words.GIVEN for form in forms]),
+        code=_code(sample) / count,
     )
+
+
+def _code(sample: list[str]) -> int:
+    """Cells of digits alone that are as long as most are; years are none."""
+    lengths = Counter(len(cell) for cell in sample if cell.isdigit() and 4 <= len(cell) <= 6)
+    years = sum(cell.isdigit() and "1850" <= cell <= "2049" for cell in sample if len(cell) == 4)
+    return max(lengths.values(), default=0) if years * 2 < len(sample) else 0
 
 
 def _role(name: str, look: _Look) -> str:
@@ -156,11 +169,57 @@ def _by_values(look: _Look) -> str:
         return "dob" if look.old > 0.7 and look.distinct > 0.1 else "ignore"
     if look.phone > 0.8 and look.letters < 0.1 and look.distinct > 0.3:
         return "phone"
+    if look.code > 0.8 and 0.02 < look.distinct < 0.95:
+        return "postcode"
     return "text" if look.letters > 0.6 else "ignore"
+
+
+def _birth_parts(table: Table, roles: dict[str, str], mapped: dict[str, str]) -> None:
+    """Year, month and day of birth in columns of their own."""
+    if "dob" in mapped.values():
+        return
+    found: dict[str, str] = {}
+    for number, name in enumerate(table.names):
+        for part, pattern in headers.BIRTH_PARTS.items():
+            if name not in mapped and part not in found and pattern.match(headers.normal(name)):
+                cells = [cell for cell in table.cells[number][:SAMPLE_ROWS] if cell]
+                low, high = _PARTS[part]
+                fits = sum(cell.isdigit() and low <= int(cell) <= high for cell in cells)
+                if cells and fits > 0.8 * len(cells):
+                    found[part] = name
+    birth = found.get("year", "")
+    if len(found) == 3 or (birth and headers.normal(birth) not in ("year", "jahr", "annee")):
+        roles.update({name: part for part, name in found.items()})
+
+
+_PARTS = {"year": (1850, 2049), "month": (1, 12), "day": (1, 31)}
+
+
+def _names_by_values(
+    roles: dict[str, str], looks: dict[str, _Look], mapped: dict[str, str]
+) -> None:
+    """Without a name in any header: a column of first names, and beside it one of surnames."""
+    texts = [name for name, role in roles.items() if role == "text" and name not in mapped]
+    if not texts:
+        return
+    given = max(texts, key=lambda name: looks[name].given)
+    if looks[given].given < 0.3:
+        return
+    if looks[given].words > 1.6:
+        roles[given] = "name"
+        return
+    places = {name: number for number, name in enumerate(roles)}
+    short = [name for name in texts if name != given and looks[name].words < 1.6]
+    near = [name for name in short if abs(places[name] - places[given]) == 1]
+    if near:
+        best = max(near, key=lambda name: (looks[name].distinct, places[name]))
+        roles[given], roles[best] = "given", "surname"
 
 
 def _settle_names(roles: dict[str, str], looks: dict[str, _Look], mapped: dict[str, str]) -> None:
     """`nom`, `nome` and `name` beside a first name are the surname; without any name, take text."""
+    if not set(roles.values()) & {"given", "surname", "name", "company"}:
+        _names_by_values(roles, looks, mapped)
     full = [name for name, role in roles.items() if role == "name" and name not in mapped]
     if "given" in roles.values() and "surname" not in roles.values():
         short = [name for name in full if looks[name].words < 1.6]

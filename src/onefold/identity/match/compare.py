@@ -267,7 +267,17 @@ def _person_name(records: Records, pairs: Pairs, name: str, other: str,
         crossed[rest] = np.minimum(there, back_again) >= 0.88
     weak = (level == 0) | (level == 2) if name == "given" else level < 4
     gamma[at] = np.where(crossed & weak, 3, level)
+    if name == "given":  # names exchanged are one agreement, which the surname tells
+        gamma[at[crossed & weak & _exchanged(records, rows)]] = -1
     return gamma
+
+
+def _exchanged(records: Records, pairs: Pairs) -> Bools:
+    """Where each record's first name is the other's last, and the other way round."""
+    left, right = pairs
+    given, surname = records.extra["given_word"], records.extra["surname_word"]
+    both = (given[left] == surname[right]) & (given[right] == surname[left])
+    return np.asarray(both & (given[left] >= 0) & (given[right] >= 0))
 
 
 def _crossed(records: Records, pairs: Pairs, name: str, other: str) -> Bools:

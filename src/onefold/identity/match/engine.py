@@ -118,8 +118,11 @@ def _frequencies(
         width = int(labels.max(initial=0)) + 1
         once = np.unique(feature.codes[there].astype(np.int64) * width + labels[there])
         counts = np.bincount(once // width, minlength=len(feature.values))
-        # in a small file a value is not common because two of ten rows have it
-        shares = (counts + TF_HELD_BY * chance) / (len(once) + TF_HELD_BY)
+        # how many hold it besides the two that are compared: what only they hold is as rare as can
+        # be; and in a small file a value is not common because three of ten rows have it
+        others = np.maximum(counts - 2, 0)
+        shares = (others + TF_HELD_BY * chance) / (len(once) + TF_HELD_BY)
+        shares = np.maximum(shares, min(chance, 1 / max(len(once), 1)))
         out[name] = dict(zip(feature.values, shares.tolist(), strict=True))
     return out
 

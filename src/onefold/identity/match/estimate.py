@@ -29,11 +29,12 @@ DIFFERENT_TIMES = 3.0  # the starting m
 PLACE_BITS = {"person": 2.0, "organisation": 4.0}
 OWN = {
     "person": ("given", "middle", "dob", "id", "gender", "occupation"),
-    "organisation": ("company", "domain", "id", "legal_form"),
+    "organisation": ("company", "id", "legal_form"),
 }
 SURNAME_BITS = 2.0  # of a shared surname, beyond the place
 DIFFERENT_BITS = -4.0  # of each of two or more differences in what lasts, at least
 MATCHES_PER_RECORD = 0.3  # expected before anything is seen
+MATCHES_PER_RECORD_MIN = 0.02  # else what is alike only in part is never found
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ def train(
     all_pairs = count * (max(count, RECORDS_AS_IF) - 1) / 2
     matches = MATCHES_PER_RECORD * count
     start = comparisons
+    comparisons = tuple(_chances(one, drawn, n) for n, one in enumerate(comparisons))
     for _ in range(ROUNDS_MAX):
         prior = min(max(matches / all_pairs, 1e-12), 0.5)
         bits = float(np.log2(prior / (1 - prior)))
@@ -129,10 +131,21 @@ def train(
             for n, (one, first) in enumerate(zip(comparisons, start, strict=True))
         )
         new = (float(sure.sum()) * count + matches * 2) / (count + 2)
+        new = max(new, MATCHES_PER_RECORD_MIN * count)
         if abs(new - matches) < 1e-4 * max(matches, 1.0):
             break
         matches = new
     return comparisons, min(max(matches / all_pairs, 1e-12), 0.5)
+
+
+def _chances(one: Comparison, drawn: Patterns, column: int) -> Comparison:
+    """A comparison with the chances that the file's own pairs show, the few matches among them too.
+
+    What is usual elsewhere may be far from them, and training that begins there may stay there.
+    """
+    u = _shares(drawn.gammas[:, column], drawn.counts, [x.u for x in one.levels], U_HELD_BY)
+    levels = (replace(level, u=float(u[n])) for n, level in enumerate(one.levels))
+    return replace(one, levels=tuple(levels))
 
 
 def _updated(one: Comparison, match_gamma: Levels, sure: Floats, other_gamma: Levels,
@@ -141,6 +154,10 @@ def _updated(one: Comparison, match_gamma: Levels, sure: Floats, other_gamma: Le
     if one.name in LASTING and m[0] > (most := DIFFERENT_TIMES * first.levels[0].m):
         m = np.concatenate([[most], m[1:] * (1 - most) / m[1:].sum()])
     u = _shares(other_gamma, other, [level.u for level in first.levels], U_HELD_BY)
+    if one.name == "company":
+        # Companies seldom share a name, so a closer likeness never says less; where it seems to, it
+        # is because matches were taken for chance. (People of one place do share much else.)
+        u = np.minimum(u, m / np.maximum.accumulate(m / u))
     levels = tuple(
         replace(level, m=float(m[n]), u=float(u[n])) for n, level in enumerate(one.levels)
     )

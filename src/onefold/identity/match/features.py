@@ -60,6 +60,18 @@ def _plain(
 
 def _dates(records: Records, by_role: dict[str, list[Cells]], day_first: bool) -> None:
     _plain(records, "dob", by_role.get("dob", [])[:1], lambda text: clean.date(text, day_first))
+    if "dob" not in records.features and (years := by_role.get("year")):
+        nothing: Cells = [None] * records.count
+        months, days = (by_role.get(part, [nothing])[0] for part in ("month", "day"))
+        joined = [_date_of(*row) for row in zip(years[0], months, days, strict=True)]
+        if any(joined):
+            records.features["dob"] = factorise(joined)
+
+
+def _date_of(*parts: str | None) -> str | None:
+    """Year, month and day as `yyyymmdd`; 00 for what is missing."""
+    numbers = [int(part) if part and part.isdigit() else 0 for part in parts]
+    return "{:04d}{:02d}{:02d}".format(*numbers) if numbers[0] else None
 
 
 def _addresses(records: Records, by_role: dict[str, list[Cells]]) -> None:

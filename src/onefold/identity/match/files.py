@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from onefold.identity.match import clean, headers
 from onefold.identity.match.columns import Table
 from onefold.kernel import errors
 
 CLUSTER = "cluster"
 _DELIMITERS = ",;\t|"
+_ROWS_LOOKED_AT = 500
+_YEAR = re.compile(r"^\d{4}$")
+_LINK = re.compile(r"^(https?://|www\.)\S+$", re.IGNORECASE)
 
 
 def read(path: Path) -> tuple[Table, Any]:
@@ -31,6 +36,8 @@ def read(path: Path) -> tuple[Table, Any]:
     delimiter = _delimiter(text)
     csv.field_size_limit(10_000_000)
     rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
+    if headless(rows):
+        rows.insert(0, [""] * max(map(len, rows)))
     names = _unique([name.strip() for name in rows[0]])
     width = len(names)
     for number, row in enumerate(rows[1:], 2):
@@ -44,6 +51,41 @@ def read(path: Path) -> tuple[Table, Any]:
     body = [(row + [""] * width)[:width] for row in rows[1:]]
     cells: list[list[str | None]] = [[row[c].strip() or None for row in body] for c in range(width)]
     return Table(names, cells), (names, body, delimiter)
+
+
+def headless(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row is a record like the others, and names no columns.
+
+    It is when a cell is an address, a date, a link or a number as those below it are, or comes
+    again in its column; and when all there is is one column of several words that say no role.
+    """
+    head = [cell.strip() for cell in rows[0]]
+    below = rows[1 : _ROWS_LOOKED_AT + 1]
+    columns = [
+        [row[number].strip() for row in below if len(row) > number and row[number].strip()]
+        for number in range(len(head))
+    ]
+    alike = repeated = 0
+    for cell, column in zip(head, columns, strict=True):
+        form = _is_data(cell) if column else ""
+        alike += bool(form) and sum(_is_data(v) == form for v in column) * 2 > len(column)
+        repeated += cell in column and cell != ""
+    if any(headers.role(cell) for cell in head if cell and not _is_data(cell)):
+        return alike > 1 and not all(_YEAR.match(cell) for cell in head if _is_data(cell))
+    if len(head) == 1 and " " in head[0]:
+        return sum(" " in value for value in columns[0]) * 2 > len(columns[0])
+    return bool(alike or repeated)
+
+
+def _is_data(cell: str) -> str:
+    """What a cell is that no header would be; empty for words."""
+    if "@" in cell and clean.email(cell):
+        return "email"
+    if clean.is_date(cell):
+        return "date"
+    if _LINK.match(cell):
+        return "link"
+    return "number" if sum(map(str.isdigit, cell)) * 2 >= len(cell) > 1 else ""
 
 
 def _parquet(path: Path) -> tuple[Table, Any]:

@@ -10,7 +10,7 @@ from onefold.identity.match import clean
 ROLES = (
     "given", "middle", "surname", "name", "company", "dob", "email", "phone", "id", "domain",
     "address", "house", "city", "postcode", "state", "country", "gender", "occupation", "text",
-    "ignore",
+    "year", "month", "day", "ignore",
 )  # fmt: skip
 
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|[_\W]+")
@@ -70,7 +70,7 @@ _RULES = tuple(
             (
                 r"first ?(name|nm)|given|fore ?name|\bvorname|prenom|\bfname\b|voornaam"
                 r"|nombre de pila|primeiro nome|name first|\bimya\b|\bimie\b|fornavn|fornamn"
-                r"|etunimi|^first$|^ming$|\bgname\b"
+                r"|etunimi|^first$|^ming$|\bgname\b|^[fg]n(ame)?( ?c?1)?$"
             ),
         ),
         (
@@ -82,7 +82,7 @@ _RULES = tuple(
             (
                 r"last ?(name|nm)|surname|family ?name|\blname\b|nachname|familienname|apellido"
                 r"|cognome|sobrenome|achternaam|familiya|nazwisko|etternavn|efternamn|sukunimi"
-                r"|nom de famille|name last|^last$|^xing$|^family$|\bsname\b"
+                r"|nom de famille|name last|^last$|^xing$|^family$|\bsname\b|^[sl]n(ame)?( ?c?1)?$"
             ),
         ),
         (
@@ -93,7 +93,7 @@ _RULES = tuple(
             "postcode",
             (
                 r"post ?(al)? ?code|\bzip|\bplz\b|postleitz|codigo postal|code postal|\bcep\b"
-                r"|\bcap\b|pin ?code|postal|postnummer|postnr|post ?index|indeks|you bian"
+                r"|\bcap\b|^cp$|pin ?code|postal|postnummer|postnr|post ?index|indeks|you bian"
             ),
         ),
         (
@@ -177,6 +177,22 @@ _RULES = tuple(
         ),
     )
 )
+
+
+# Parts of a birth date in columns of their own; what the values are decides as well (columns.py).
+BIRTH_PARTS = {
+    "year": re.compile(
+        r"^(b ?y(ear)?|yob|dob ?y(ear)?|year|.*birth ?year|geburtsjahr|jahr|annee|rok( urodz.*)?"
+        r"|(year|annee|ano|anno) .*(birth|naiss|nasc|nac).*)$"
+    ),
+    "month": re.compile(
+        r"^(b ?m(onth)?|mob|dob ?m(onth)?|month|.*birth ?month|month .*birth|geburtsmonat|monat"
+        r"|mois.*|mese.*|mes)$"
+    ),
+    "day": re.compile(
+        r"^(b ?d(ay)?|dob ?d(ay)?|day|.*birth ?day|day .*birth|geburtstag|tag|jour.*|giorno.*|dia)$"
+    ),
+}
 
 
 def normal(header: str) -> str:

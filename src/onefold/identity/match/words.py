@@ -1,57 +1,11 @@
 """Words that normal forms need: titles, months, street kinds, diminutives, legal forms."""
 
-TITLES = frozenset(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "miss",
-        "mx",
-        "dr",
-        "prof",
-        "professor",
-        "sir",
-        "dame",
-        "lady",
-        "lord",
-        "rev",
-        "reverend",
-        "fr",
-        "hon",
-        "herr",
-        "frau",
-        "hr",
-        "fru",
-        "monsieur",
-        "madame",
-        "mme",
-        "mlle",
-        "m.sc",
-        "sr",
-        "jr",
-        "jnr",
-        "snr",
-        "ii",
-        "iii",
-        "iv",
-        "phd",
-        "md",
-        "esq",
-        "dipl",
-        "ing",
-        "dott",
-        "dra",
-        "senor",
-        "senora",
-        "sra",
-        "don",
-        "dona",
-        "dhr",
-        "mevr",
-        "mag",
-        "mgr",
-    ]
-)
+_TITLES = """
+mr mrs ms miss mx dr prof professor sir dame lady lord rev reverend fr hon herr frau hr fru
+monsieur madame mme mlle m.sc sr jr jnr snr ii iii iv phd md esq dipl ing dott dra senor senora
+sra don dona dhr mevr mag mgr
+"""
+TITLES = frozenset(_TITLES.split())
 
 MONTHS = {
     word: number
@@ -129,245 +83,52 @@ for _number, _group in enumerate(_DIMINUTIVES.replace("\n", " ").split("|")):
     for _word in _group.split():
         DIMINUTIVES[_word] = DIMINUTIVES.get(_word, frozenset()) | {_number}
 
+_GIVEN = """
+adam adrian aisha alan alejandro aleksandr ali alice alina amy ana andre andrea andreas andrei
+anja anton antonia arjun asha astrid axel bernhard bianca birgit bjorn boris brian bruno camila
+carl carla carlos carmen cecilia charlotte chiara chloe clara claire claudia daniela dario darius
+denis diana diego dirk dominik elena elif elias emil emilia emma eric erik esther ethan eva fabian
+fatima felix fernando finn florian francesca franz gabriel gabriela giulia grace greta guido
+gustav hannah hans harper hasan hugo igor ines ingrid irene irina isabel ivan jan jana javier jens
+jonas jorge juan juergen julia karin karl karolina kevin kim klaus lars laura lea lena leon liam
+lina linda lisa lorenzo luca lucas lucia luisa luise lukas magnus maja manuel marco marcus
+margarita maria marie marina mario markus marta martin martina mateo matteo max maya mehmet mia
+miguel mila mohamed monika mustafa nadia nina noah nora olga oliver olivia omar oscar pablo paolo
+patricia paul paula pavel pedro per petra pierre piotr priya rafael rahul raj ralf ravi renate
+ricardo rita roberto rolf rosa ruth ryan sabine salma sanjay sara sebastian sergio silvia simon
+sofia sonja sophie stefan sven svetlana sylvia thierry tim tobias ulrich ursula uwe valentina vera
+viktor wei wolfgang xavier yan yasmin yuki yuri zoe jordan jason joshua justin jayden cooper
+mitchell lachlan kyle dylan tyler brandon logan mason jacob ella georgia holly hayley caitlin
+amelia ruby brooke chelsea courtney erin jasmine kayla madison taylor
+"""
+GIVEN = frozenset((*DIMINUTIVES, *_GIVEN.split()))
+
 # Forms of ISO 20275 (entity legal forms) as they are abbreviated in names, romanised and without
 # dots. cleanco knows many; these are the ones it lacks or writes otherwise.
-LEGAL_FORMS = frozenset(
-    [
-        "inc",
-        "incorporated",
-        "corp",
-        "corporation",
-        "co",
-        "company",
-        "companies",
-        "llc",
-        "llp",
-        "lllp",
-        "lp",
-        "ltd",
-        "limited",
-        "plc",
-        "pllc",
-        "pc",
-        "pa",
-        "dba",
-        "gmbh",
-        "mbh",
-        "ag",
-        "kg",
-        "kgaa",
-        "ohg",
-        "gbr",
-        "ug",
-        "ev",
-        "eg",
-        "se",
-        "sa",
-        "sas",
-        "sasu",
-        "sarl",
-        "eurl",
-        "snc",
-        "sca",
-        "sci",
-        "scop",
-        "gie",
-        "spa",
-        "srl",
-        "srls",
-        "sapa",
-        "scarl",
-        "soc",
-        "coop",
-        "bv",
-        "nv",
-        "vof",
-        "cv",
-        "bvba",
-        "sprl",
-        "cvba",
-        "scrl",
-        "vzw",
-        "asbl",
-        "ab",
-        "hb",
-        "kb",
-        "as",
-        "asa",
-        "ans",
-        "da",
-        "aps",
-        "is",
-        "amba",
-        "oy",
-        "oyj",
-        "ky",
-        "ay",
-        "tmi",
-        "sia",
-        "uab",
-        "oao",
-        "ooo",
-        "zao",
-        "pao",
-        "ao",
-        "ip",
-        "tov",
-        "pp",
-        "pat",
-        "kft",
-        "zrt",
-        "nyrt",
-        "bt",
-        "rt",
-        "doo",
-        "dd",
-        "ad",
-        "eood",
-        "ood",
-        "ead",
-        "spol",
-        "sro",
-        "zs",
-        "as",
-        "sp",
-        "zoo",
-        "spj",
-        "spk",
-        "sl",
-        "slu",
-        "sau",
-        "sc",
-        "scl",
-        "cia",
-        "sac",
-        "eirl",
-        "ltda",
-        "me",
-        "eireli",
-        "epp",
-        "sab",
-        "cv",
-        "rl",
-        "de",
-        "sapi",
-        "spr",
-        "pty",
-        "pt",
-        "tbk",
-        "cv",
-        "ud",
-        "kk",
-        "yk",
-        "gk",
-        "goshi",
-        "godo",
-        "kaisha",
-        "kabushiki",
-        "yugen",
-        "kaisya",
-        "jsc",
-        "pjsc",
-        "ojsc",
-        "cjsc",
-        "llcs",
-        "fze",
-        "fzco",
-        "fzc",
-        "fzllc",
-        "wll",
-        "bsc",
-        "sal",
-        "saog",
-        "saoc",
-        "psc",
-        "pvt",
-        "private",
-        "public",
-        "sdn",
-        "bhd",
-        "pte",
-        "lda",
-        "unipessoal",
-        "sgps",
-        "ae",
-        "epe",
-        "ike",
-        "oe",
-        "ee",
-        "as",
-        "hf",
-        "ehf",
-        "slf",
-        "ses",
-        "aktiengesellschaft",
-        "gesellschaft",
-        "mit",
-        "beschrankter",
-        "haftung",
-        "gmbhcokg",
-        "eingetragener",
-        "verein",
-        "societe",
-        "anonyme",
-        "responsabilite",
-        "limitee",
-        "sociedad",
-        "anonima",
-        "sociedade",
-        "limitada",
-        "societa",
-        "azioni",
-        "naamloze",
-        "vennootschap",
-        "besloten",
-        "aktiebolag",
-        "aktieselskab",
-        "anpartsselskab",
-        "osakeyhtio",
-        "youxian",
-        "gongsi",
-        "gufen",
-        "zhushihoesa",
-        "jusighoesa",
-        "hoesa",
-        "ulc",
-        "cic",
-        "cio",
-        "unlimited",
-        "trust",
-    ]
-)
-FORMS_BEFORE = frozenset(["pt", "ooo", "oao", "zao", "pao", "too", "the"])
-COMPANY_WORDS = frozenset(
-    [
-        "the",
-        "and",
-        "und",
-        "et",
-        "y",
-        "e",
-        "of",
-        "der",
-        "die",
-        "das",
-        "la",
-        "le",
-        "les",
-        "los",
-        "el",
-        "group",
-        "gruppe",
-        "groupe",
-        "grupo",
-        "holding",
-        "holdings",
-        "international",
-        "intl",
-        "global",
-        "worldwide",
-    ]
-)
+_LEGAL_FORMS = """
+inc incorporated corp corporation co company companies llc llp lllp lp ltd limited plc pllc pc
+pa dba gmbh mbh ag kg kgaa ohg gbr ug ev eg se sa sas sasu sarl eurl snc sca sci scop gie spa
+srl srls sapa scarl soc coop bv nv vof cv bvba sprl cvba scrl vzw asbl ab hb kb as asa ans da
+aps is amba oy oyj ky ay tmi sia uab oao ooo zao pao ao ip tov pp pat kft zrt nyrt bt rt doo dd
+ad eood ood ead spol sro zs as sp zoo spj spk sl slu sau sc scl cia sac eirl ltda me eireli epp
+sab cv rl de sapi spr pty pt tbk cv ud kk yk gk goshi godo kaisha kabushiki yugen kaisya jsc
+pjsc ojsc cjsc llcs fze fzco fzc fzllc wll bsc sal saog saoc psc pvt private public sdn bhd pte
+lda unipessoal sgps ae epe ike oe ee as hf ehf slf ses aktiengesellschaft gesellschaft mit
+beschrankter haftung gmbhcokg eingetragener verein societe anonyme responsabilite limitee
+sociedad anonima sociedade limitada societa azioni naamloze vennootschap besloten aktiebolag
+aktieselskab anpartsselskab osakeyhtio youxian gongsi gufen zhushihoesa jusighoesa hoesa ulc cic
+cio unlimited trust
+"""
+LEGAL_FORMS = frozenset(_LEGAL_FORMS.split())
+_FORMS_BEFORE = """
+pt ooo oao zao pao too the
+"""
+FORMS_BEFORE = frozenset(_FORMS_BEFORE.split())
+_COMPANY_WORDS = """
+the and und et y e of der die das la le les los el group gruppe groupe grupo holding holdings
+international intl global worldwide
+"""
+COMPANY_WORDS = frozenset(_COMPANY_WORDS.split())
 ABBREVIATIONS = {
     "intl": "international", "intern": "international", "tech": "technology",
     "technologies": "technology", "mfg": "manufacturing", "manuf": "manufacturing",
@@ -384,100 +145,25 @@ ABBREVIATIONS = {
     "dist": "distribution", "ent": "enterprises", "enterprise": "enterprises", "st": "saint",
     "mt": "mount", "amer": "american", "n": "north", "s": "south",
 }  # fmt: skip
-FREE_MAIL = frozenset(
-    [
-        "gmail.com",
-        "googlemail.com",
-        "yahoo.com",
-        "yahoo.co.uk",
-        "ymail.com",
-        "hotmail.com",
-        "hotmail.co.uk",
-        "outlook.com",
-        "live.com",
-        "msn.com",
-        "aol.com",
-        "icloud.com",
-        "me.com",
-        "mac.com",
-        "gmx.de",
-        "gmx.net",
-        "gmx.com",
-        "web.de",
-        "t-online.de",
-        "freenet.de",
-        "mail.com",
-        "mail.ru",
-        "yandex.ru",
-        "yandex.com",
-        "bk.ru",
-        "list.ru",
-        "inbox.ru",
-        "rambler.ru",
-        "qq.com",
-        "163.com",
-        "126.com",
-        "sina.com",
-        "naver.com",
-        "daum.net",
-        "hanmail.net",
-        "protonmail.com",
-        "proton.me",
-        "pm.me",
-        "tutanota.com",
-        "zoho.com",
-        "fastmail.com",
-        "hey.com",
-        "libero.it",
-        "orange.fr",
-        "wanadoo.fr",
-        "free.fr",
-        "laposte.net",
-        "sfr.fr",
-        "comcast.net",
-        "verizon.net",
-        "att.net",
-        "sbcglobal.net",
-        "bellsouth.net",
-        "cox.net",
-        "btinternet.com",
-        "sky.com",
-        "virginmedia.com",
-        "bigpond.com",
-        "rediffmail.com",
-        "uol.com.br",
-        "bol.com.br",
-        "terra.com.br",
-        "wp.pl",
-        "o2.pl",
-        "interia.pl",
-        "onet.pl",
-        "seznam.cz",
-        "bluewin.ch",
-        "telenet.be",
-        "ziggo.nl",
-        "kpnmail.nl",
-    ]
-)
+_FREE_MAIL = """
+gmail.com googlemail.com yahoo.com yahoo.co.uk ymail.com hotmail.com hotmail.co.uk outlook.com
+live.com msn.com aol.com icloud.com me.com mac.com gmx.de gmx.net gmx.com web.de t-online.de
+freenet.de mail.com mail.ru yandex.ru yandex.com bk.ru list.ru inbox.ru rambler.ru qq.com
+163.com 126.com sina.com naver.com daum.net hanmail.net protonmail.com proton.me pm.me
+tutanota.com zoho.com fastmail.com hey.com libero.it orange.fr wanadoo.fr free.fr laposte.net
+sfr.fr comcast.net verizon.net att.net sbcglobal.net bellsouth.net cox.net btinternet.com
+sky.com virginmedia.com bigpond.com rediffmail.com uol.com.br bol.com.br terra.com.br wp.pl
+o2.pl interia.pl onet.pl seznam.cz bluewin.ch telenet.be ziggo.nl kpnmail.nl
+"""
+FREE_MAIL = frozenset(_FREE_MAIL.split())
 FORM_SPELLINGS = {
     "incorporated": "inc", "corporation": "corp", "limited": "ltd", "company": "co",
     "companies": "co", "private": "pvt",
 }  # fmt: skip
-ROLE_MAIL = frozenset(
-    [
-        "info",
-        "sales",
-        "admin",
-        "office",
-        "contact",
-        "support",
-        "hello",
-        "mail",
-        "team",
-        "help",
-        "service",
-    ]
-)
+_ROLE_MAIL = """
+info sales admin office contact support hello mail team help service
+"""
+ROLE_MAIL = frozenset(_ROLE_MAIL.split())
 COUNTRIES = {
     "usa": "us", "united states": "us", "united states of america": "us", "america": "us",
     "uk": "gb", "united kingdom": "gb", "great britain": "gb", "england": "gb", "gbr": "gb",
