@@ -19,6 +19,7 @@ from onefold import api, audiences, crm, log, sources, storage, web
 from onefold.kernel import clock, settings
 from onefold.kernel.viewer import SYSTEM
 from onefold.signals import store as signal_store
+from onefold.sources import pulls
 from onefold.worker import engine
 
 PASSWORD = "correct horse battery"
@@ -36,6 +37,7 @@ class World(NamedTuple):
     task: str
     signal: str
     source: str
+    pull: str
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +58,10 @@ def _seed(url: str) -> World:
         crm.users.create(conn, SYSTEM, "rita@x.test", "Rita", "reader", PASSWORD, now)
         source = sources.create(conn, SYSTEM, "App", "product")
         site = sources.create(conn, SYSTEM, "Site", "website")
+        place = pulls.model.Place("postgresql", host="db.invalid", database="shop", user="reader")
+        pull = pulls.setup.create(
+            conn, SYSTEM, name="Shop", place=place, secret="s", category="billing"
+        )
         audiences.create(conn, SYSTEM, "exporters", "Exporters", _EXPORTERS)
         audiences.create(conn, SYSTEM, "launch", "Export launch", _LAUNCH, "exports")
         conn.commit()
@@ -85,7 +91,15 @@ def _seed(url: str) -> World:
         row = conn.execute("SELECT id FROM person WHERE email = 'ann@acme.test'").fetchone()
         assert row
     return World(
-        url, now, f"per_{row[0]}", acme.id, ticket.id, task.id, f"sig_{signal_id}", source.api_id
+        url,
+        now,
+        f"per_{row[0]}",
+        acme.id,
+        ticket.id,
+        task.id,
+        f"sig_{signal_id}",
+        source.api_id,
+        pull.api_id,
     )
 
 

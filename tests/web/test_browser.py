@@ -23,7 +23,9 @@ PATHS = [
     "/tasks/{task}", "/audiences", "/audiences/exporters", "/audiences/new", "/signals",
     "/signals/{signal}", "/sources", "/sources/{source}", "/sources/{source}?tab=install",
     "/sources/{source}/webhook", "/sources/{source}/webhook?kind=json",
-    "/sources/{source}/transformation", "/plans", "/plans/new",
+    "/sources/{source}/transformation", "/sources/{source}/events", "/sources/{source}/refused",
+    "/sources/{source}/ledger", "/sources/new", "/pulls", "/pulls/new", "/pulls/{pull}",
+    "/pulls/{pull}/connection", "/imports", "/imports/new", "/plans", "/plans/new",
     "/destinations", "/settings", "/settings/identifiers", "/settings/identifiers/edit?name=email",
 ]  # fmt: skip
 
@@ -145,6 +147,18 @@ def test_a_timeline_line_unfolds_in_place(page: Page, world: World) -> None:
     line = page.locator("details.ev", has_text="×14")
     line.locator("summary").first.click()
     expect(line.locator(".runs > li")).to_have_count(14)
+
+
+def test_a_time_that_is_still_to_come_says_so(page: Page) -> None:
+    page.goto("/")
+    told = page.evaluate("""() => {
+      const at = (s) => new Date(Date.now() + s * 1000).toISOString();
+      const probe = (s) => `<time class="probe" data-ago datetime="${at(s)}">?</time>`;
+      document.body.insertAdjacentHTML("beforeend", [310, 7300, -310].map(probe).join(""));
+      document.dispatchEvent(new CustomEvent("htmx:after:swap", { detail: { ctx: {} } }));
+      return [...document.querySelectorAll(".probe")].map((el) => el.textContent);
+    }""")
+    assert told == ["in 5 min", "in 2 h", "5 min ago"]
 
 
 def test_times_are_in_the_viewers_zone(page: Page, world: World) -> None:
