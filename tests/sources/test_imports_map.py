@@ -42,6 +42,16 @@ def test_people_are_recognised_in_many_languages(tmp_path: Path, header: str) ->
     assert list(found.values()) == ["user_id", "email", "traits.firstName", "traits.lastName"]
 
 
+def test_a_few_wrong_dates_are_faults_of_their_rows_and_do_not_hide_the_column(
+    tmp_path: Path,
+) -> None:
+    rows = ("A,u1,2026-01-02", "B,u1,soon", "C,u1,2026-01-03T10:00:00+02:00")
+    found = _suggest(tmp_path, "events", "event,user_id,timestamp", *rows)
+    assert found["timestamp"] == "timestamp"
+    found = _suggest(tmp_path, "events", "event,user_id,time", "A,u1,soon", "B,u1,later")
+    assert found["time"] != "timestamp"
+
+
 def test_values_tell_what_a_header_does_not(tmp_path: Path) -> None:
     found = _suggest(tmp_path, "people", "a,b,seats", "ann@acme.co,x,3", "bo@acme.co,y,4")
     assert found == {"a": "email", "b": "traits.b", "seats": "traits.seats"}

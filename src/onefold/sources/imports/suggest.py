@@ -114,8 +114,8 @@ def _score(target: Target, field: str, column: str, found: Sequence[Any]) -> int
         return score - 15 if score else 0
     if emails and emails * 2 > len(texts) and field not in ("user_id", "owner", "account_id"):
         return 0
-    if field in ("timestamp", "due_at") and texts and not values.time_kind(texts):
-        return 0
+    if field in ("timestamp", "due_at") and texts and not values.time_kind(texts, mostly=True):
+        return 0  # a few that are none are faults of their rows
     if field == "domain" and texts and not all(_DOMAIN.fullmatch(t.strip()) for t in texts):
         return 0
     return score
@@ -141,7 +141,7 @@ def _column(target: Target, column: str, field: str, found: Sequence[Any]) -> Co
     if field in FIELDS[target]:
         kind: As = "text"
         if field in ("timestamp", "due_at"):
-            kind = values.time_kind([str(v) for v in found]) or "time"
+            kind = values.time_kind([str(v) for v in found], mostly=True) or "time"
         return Column(field, kind)
     if target not in OPEN:
         return Column()

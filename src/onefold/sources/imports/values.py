@@ -149,9 +149,10 @@ def _json(value: Any) -> Any:
         raise Unfit("is not JSON.", "Correct it, or read the column as text.") from None
 
 
-def time_kind(texts: Sequence[str]) -> As | None:
-    """How times in this form are read, or None when they are none."""
+def time_kind(texts: Sequence[str], *, mostly: bool = False) -> As | None:
+    """How times in this form are read, or None when they are none; `mostly`: half may be none."""
     kinds: set[As] = set()
+    wrong = 0
     for shown in texts:
         slashed = _SLASHED.fullmatch(shown.strip())
         if slashed:
@@ -160,8 +161,8 @@ def time_kind(texts: Sequence[str]) -> As | None:
             elif int(slashed[2]) > 12:
                 kinds.add("mdy")
         elif _time(shown.strip(), "time") is None:
-            return None
-    if not texts:
+            wrong += 1
+    if not texts or wrong * 2 > (len(texts) if mostly else 0):
         return None
     return "dmy" if "dmy" in kinds else "mdy" if "mdy" in kinds else "time"
 
