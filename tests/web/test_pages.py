@@ -213,6 +213,7 @@ def test_selected_tickets_change_together(pages: Pages) -> None:
 def test_why_somebody_is_in_an_audience_is_told(pages: Pages, world: World) -> None:
     text = pages.get(f"/audiences/exporters/why?id={world.person}")
     assert "Report Exported 14 times in 30d" in text
+    assert "?tab=activity&amp;cursor=" in text
 
 
 def test_a_write_key_is_shown_to_admins_only(pages: Pages, reader: Pages, world: World) -> None:

@@ -14,7 +14,7 @@ from onefold.api.pages import Listed
 from onefold.api.records import IfMatch
 from onefold.audiences import rows_store
 from onefold.kernel import clock, errors
-from onefold.record import lists, model
+from onefold.record import lists, model, why
 from onefold.record.freshness import Freshness, freshness
 from onefold.storage import Connection
 
@@ -224,6 +224,13 @@ def _run(found: rows_store.Run | None) -> Run | None:
     )
 
 
+@get("/audiences/{key:str}/members/{ref:str}/why", opt=door.READER, sync_to_thread=True)
+def get_why(call: Call, key: FromPath[str], ref: FromPath[str]) -> why.Why:
+    """Say why a person or account is in an audience or not: conditions, values, facts, times."""
+    with call.open() as conn:
+        return why.why(conn, call.viewer, path_text(key), path_text(ref), call.now_ms)
+
+
 HANDLERS = [
     list_audiences,
     create_audience,
@@ -231,6 +238,7 @@ HANDLERS = [
     change_audience,
     delete_audience,
     list_members,
+    get_why,
     change_entries,
     list_entries,
     run_audience,

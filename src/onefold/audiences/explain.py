@@ -78,6 +78,11 @@ def _judge(node: Node, subject: Subject, now_ms: int) -> Judged:
     return holds, [reason]
 
 
+def tell(node: Node, subject: Subject, now_ms: int) -> Reason:
+    """What is so about a condition that asks something itself: `text`, `value`, `since`."""
+    return _TELLS[type(node)](node, subject, now_ms)
+
+
 def _trait(node: Trait, subject: Subject, _: int) -> Reason:
     value = subject.trait(node.name)
     said = "is not set" if value is None else f"is {words.short(value)}"

@@ -11,7 +11,10 @@ import msgspec
 
 from onefold import audiences
 from onefold.profiles.fold import LeafFold
+from onefold.record.folds import fold_of
 from onefold.storage import Connection
+
+__all__ = ["Catalog", "Live", "changed", "fold_of", "load"]
 
 NONE: frozenset[int] = frozenset()
 Kind = Literal["person", "account"]
@@ -112,21 +115,6 @@ class Catalog:
         for name in names:
             out |= self.index.touched_by_trait.get((whose, name), NONE)
         return out
-
-
-def fold_of(leaf: audiences.Leaf, leaf_id: int, definitions: frozenset[int]) -> LeafFold:
-    """How a leaf folds, as `profiles.fold` takes it."""
-    rule = audiences.Folding(leaf)
-    return LeafFold(
-        id=leaf_id,
-        key=leaf.key,
-        shared=leaf.by_day,
-        size_ms=rule.size_ms if rule.is_short else 0,
-        keep=rule.keep,
-        match=leaf.match if leaf.where else None,
-        definitions=definitions,
-        rule=None if rule.is_short else rule,
-    )
 
 
 def load(conn: Connection) -> Catalog:

@@ -7,7 +7,8 @@ from litestar import get
 from litestar.params import FromPath
 
 from onefold import audiences, record
-from onefold.kernel import clock, ids
+from onefold.kernel import ids
+from onefold.record import why
 from onefold.storage import Connection
 from onefold.web import data, definition, door, store
 
@@ -90,27 +91,13 @@ def written(found: audiences.Audience) -> str:
 
 @get("/audiences/{key:str}/why", sync_to_thread=True)
 def audience_why(request: door.AnyRequest, key: FromPath[str]) -> door.Page:
-    """Why somebody is in it: the reasons written when they entered."""
+    """Why somebody is in it or not: every condition, its value, the facts behind it."""
     ask = door.ask_of(request)
-    ref = ask.query.get("id", "")
     with ask.open() as conn:
-        found = audiences.get(conn, ask.viewer, key)
-        if found.of == "person":
-            number = record.resolve_person(conn, ask.viewer, ref)
-            name = record.person(conn, ask.viewer, ref)["name"]
-        else:
-            number = record.resolve_account(conn, ask.viewer, ref)
-            name = record.account(conn, ask.viewer, ref, ask.now_ms)["name"]
-        entries = data.audience_history(conn, ask, found.of, number, key)
-        last = entries[0] if entries else None
-        lines = _whys(last.why) if last else []
-        if last:
-            verb = "Entered" if last.entered else "Left"
-            when = f"{ask.ago(last.at_ms)}, {clock.iso(last.at_ms)}"
-            lines = [f"{verb} {when}.", *lines]
+        found = why.why(conn, ask.viewer, key, ask.query.get("id", ""), ask.now_ms)
         return door.page(
-            ask, "audience_why.html", title="Why", a=found, name=name or ref, lines=lines,
-            none_text="Nothing is written about this.", counts=data.counts(conn, ask),
+            ask, "audience_why.html", title=f"Why {found['subject']}", w=found,
+            entered=_whys(found["entered"]), counts=data.counts(conn, ask),
         )  # fmt: skip
 
 
