@@ -23,7 +23,7 @@ def world(server_url: str, template: str) -> Iterator[World]:
         admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     url = psycopg.conninfo.make_conninfo(server_url, dbname=name)
     campaign.seed(url)
-    yield World(url, 0, "", "", "", "", "", "")
+    yield World._make([url, 0, *[""] * (len(World._fields) - 2)])
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 

@@ -195,8 +195,7 @@ def _of_trait(name: str, subject: Person | Account, viewer: Viewer) -> list[Fact
     trait = merge.trait(subject.states, name)
     if trait is None:
         return []
-    before = (trait.at_ms, _FAR)
-    page, _ = profiles.timeline(subject.reading.conn, viewer, subject.fragments, before, 20)
+    page, _ = _page(subject.reading.conn, viewer, subject, (trait.at_ms, _FAR))
     return [
         _fact(fact, subject)
         for fact in page
