@@ -63,6 +63,33 @@ def _axe(page: Page) -> None:
 def test_a_marketer_builds_the_audience_and_reads_why_an_account_is_in_it(
     page: Page, world: World
 ) -> None:
+    _build(page)
+    _axe(page)
+    page.get_by_role("button", name="Create audience").click()
+    page.wait_for_url("**/audiences/trial_going_cold")
+    drain(world.url)
+    with storage.connect(world.url) as conn:
+        keys = conn.execute(
+            "SELECT a.key FROM membership m JOIN account a ON a.id = m.entity_id ORDER BY 1"
+        ).fetchall()
+    assert tuple(key for (key,) in keys) == campaign.IN_IT
+    page.reload()
+    page.get_by_role("link", name="Why?").first.click()
+    modal = page.locator("#modal")
+    expect(modal).to_contain_text("North is in Trial, going cold")
+    expect(modal).to_contain_text("Report Exported once in 7d")
+    expect(modal).to_contain_text("Boss North")
+    expect(modal.locator(".mark.no").first).to_be_attached()  # of the other person of the account
+    page.goto("/audiences/trial_going_cold/why?id=account_id:ridge")
+    expect(page.locator("main")).to_contain_text("Ridge is not in Trial, going cold")
+    expect(page.locator("main")).to_contain_text("1 unresolved ticket")
+    _axe(page)
+    page.goto("/audiences/trial_going_cold")
+    _axe(page)
+    _same_by_api(page)
+
+
+def _build(page: Page) -> None:
     page.get_by_label("Name", exact=True).fill("Trial, going cold")
     _add(page, "trait")
     page.keyboard.type("pla")
@@ -103,29 +130,6 @@ def test_a_marketer_builds_the_audience_and_reads_why_an_account_is_in_it(
         "Opened with campaign_name November news happened at least once in the last 7 days."
     )
     expect(page.locator("#size")).to_contain_text("Quill")
-    _axe(page)
-    page.get_by_role("button", name="Create audience").click()
-    page.wait_for_url("**/audiences/trial_going_cold")
-    drain(world.url)
-    with storage.connect(world.url) as conn:
-        keys = conn.execute(
-            "SELECT a.key, a.id FROM membership m JOIN account a ON a.id = m.entity_id ORDER BY 1"
-        ).fetchall()
-    assert tuple(key for key, _ in keys) == campaign.IN_IT
-    page.reload()
-    page.get_by_role("link", name="Why?").first.click()
-    modal = page.locator("#modal")
-    expect(modal).to_contain_text("North is in Trial, going cold")
-    expect(modal).to_contain_text("Report Exported once in 7d")
-    expect(modal).to_contain_text("Boss North")
-    expect(modal.locator(".mark.no").first).to_be_attached()  # of the other person of the account
-    page.goto("/audiences/trial_going_cold/why?id=account_id:ridge")
-    expect(page.locator("main")).to_contain_text("Ridge is not in Trial, going cold")
-    expect(page.locator("main")).to_contain_text("1 unresolved ticket")
-    _axe(page)
-    page.goto("/audiences/trial_going_cold")
-    _axe(page)
-    _same_by_api(page)
 
 
 def _same_by_api(page: Page) -> None:
