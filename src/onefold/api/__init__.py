@@ -3,6 +3,6 @@
 `build_app` makes the one Litestar app of the HTTP process; the pages come in as `extra`.
 """
 
-from onefold.api.app import App, build_app, openapi, openapi_paths, router, routes
+from onefold.api.app import App, build_app, end_streams, openapi, openapi_paths, router, routes
 
-__all__ = ["App", "build_app", "openapi", "openapi_paths", "router", "routes"]
+__all__ = ["App", "build_app", "end_streams", "openapi", "openapi_paths", "router", "routes"]

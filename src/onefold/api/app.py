@@ -24,6 +24,7 @@ from onefold.api import (
     namespaces,
     objects,
     people,
+    personal,
     pipelines,
     plans,
     previews,
@@ -31,6 +32,7 @@ from onefold.api import (
     signals,
     source_items,
     sources,
+    stream,
     suggestions,
     suppressions,
     transformations,
@@ -67,6 +69,7 @@ def router() -> Router:
         path="/api",
         route_handlers=[
             *people.HANDLERS,
+            *personal.HANDLERS,
             *identity.HANDLERS,
             *namespaces.HANDLERS,
             *ladder.HANDLERS,
@@ -80,6 +83,7 @@ def router() -> Router:
             *objects.handlers(crm.accounts, crm.Account, only=frozenset(("upsert", "changes"))),
             *pipelines.HANDLERS,
             *signals.HANDLERS,
+            *stream.HANDLERS,
             *audiences.HANDLERS,
             *previews.HANDLERS,
             *suggestions.HANDLERS,
@@ -123,7 +127,7 @@ def build_app(
         return page_error(request, error)
 
     return App(
-        route_handlers=[router(), *extra],
+        route_handlers=[router(), personal.read_me, *extra],
         state=State(
             {"connections": connections, "gate": gate, "settings": settings, "drafts": drafts}
         ),
@@ -132,6 +136,12 @@ def build_app(
         openapi_config=description.config(),
         logging_config=None,
     )
+
+
+def end_streams(app: Litestar) -> None:
+    """End the streams of changes. On the event loop's thread, before the server's own stop."""
+    if "changes" in app.state:
+        app.state.changes.close()
 
 
 def routes() -> list[tuple[str, str, str | None]]:

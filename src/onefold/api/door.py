@@ -27,7 +27,9 @@ _MUST = {
     "member": Viewer.must_write,
     "admin": Viewer.must_admin,
 }
-_NOT_QUERY = frozenset(("call", "data", "request", "if_match", "if_none_match", "repeat_key"))
+_NOT_QUERY = frozenset(
+    ("call", "data", "request", "if_match", "if_none_match", "last_event_id", "repeat_key")
+)
 READER = {"role": "reader"}
 MEMBER = {"role": "member"}
 ADMIN = {"role": "admin"}
@@ -43,8 +45,7 @@ async def admit(connection: Connection, handler: BaseRouteHandler) -> None:
     if role is None:
         connection.scope["user"] = None
         return
-    key = _bearer(connection.headers.get("authorization"))
-    session = None if key else connection.cookies.get(access.SESSION_COOKIE)
+    key, session = credentials(connection)
     gate: access.Gate = connection.app.state.gate
     signed_in = gate.remembered(key, session)
     if signed_in is None:
@@ -58,6 +59,12 @@ async def admit(connection: Connection, handler: BaseRouteHandler) -> None:
                 f"A change made by session needs its token in the header `{access.CSRF_HEADER}`. "
                 "Reload the page, or use an API key."
             )
+
+
+def credentials(connection: Connection) -> tuple[str | None, str | None]:
+    """The API key, or else the session, that a request was sent with."""
+    key = _bearer(connection.headers.get("authorization"))
+    return key, None if key else connection.cookies.get(access.SESSION_COOKIE)
 
 
 def _bearer(header: str | None) -> str | None:

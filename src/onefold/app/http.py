@@ -122,6 +122,7 @@ async def serve(settings: Settings) -> None:
 def _stop(app: App, server: Server) -> None:
     """End the open event streams, which would hold the server until they end, then the server."""
     web.end_streams(app.pages)
+    api.end_streams(app.pages)
     server.stop()  # type: ignore[no-untyped-call]
 
 

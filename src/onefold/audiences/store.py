@@ -25,6 +25,7 @@ from onefold.kernel.viewer import Viewer
 from onefold.storage import Connection, locks
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]*", re.ASCII)
+_RESERVED = frozenset(("stream",))  # an address of the API of its own
 
 LOCK = "SELECT pg_advisory_xact_lock(%s)"
 _COLUMNS = (
@@ -282,7 +283,7 @@ def _read(
     elif said is not None and said != key:
         problem = f"`audience` is `{str(said)[:60]}` in the text and `{key[:60]}` beside it."
         faults.append(errors.Fault("key", problem, "Write the same, or leave one out."))
-    if not _KEY.fullmatch(key) or len(key) > limits.audience_key_chars_max:
+    if key in _RESERVED or not _KEY.fullmatch(key) or len(key) > limits.audience_key_chars_max:
         remedy = (
             "Write lower-case letters, digits, `_` and `-`, "
             f"at most {limits.audience_key_chars_max}: `trial_going_cold`."

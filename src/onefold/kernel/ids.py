@@ -20,6 +20,7 @@ NAMES = {
     "pul": "pull", "deal": "deal", "lead": "lead", "prd": "product", "pip": "pipeline",
     "stg": "stage", "sub": "subscription", "act": "activity", "att": "attachment",
     "fld": "field", "view": "saved view", "blk": "change in bulk", "lnk": "association",
+    "pse": "secret",
 }  # fmt: skip
 _ID_MAX = 2**63 - 1
 _DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)

@@ -281,6 +281,21 @@ profile_batch_max = 1_000  # people or accounts of one call
 profile_batch_events_max = 100  # of them with recent events
 profile_events_max = 10  # recent events of each
 
+# membership changes as a stream
+stream_clients_max = 64  # of one process
+stream_rows_max = 500  # changes read at once for one of them
+stream_poll_ms = 200
+stream_beat_s = 15  # a comment when nothing happens; the key is looked at again
+
+# what browsers read of their own person
+personal_entries_max = 200  # traits, audiences or origins
+personal_secrets_max = 2  # the one in use, and one to change over to
+personal_secret_bytes = 32
+personal_token_chars_max = 4_000
+personal_token_s_default = 900
+personal_token_s_max = 86_400
+personal_token_skew_s = 60  # by which the signer's clock may be ahead of ours
+
 # doors: API keys, sessions, requests
 connection_wait_s = 5  # for a pooled connection; then the answer is 503
 sign_in_remembered_s = 2  # a revoked key works no longer than this

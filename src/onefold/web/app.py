@@ -18,6 +18,7 @@ from onefold.web.handlers import (
     imports,
     ladder,
     people,
+    personal,
     plans,
     pulls,
     review,
@@ -36,6 +37,7 @@ _ROOMS = (
     home, people, identity, ladder, accounts, tickets, tasks, audiences, audience_builder, signals,
     sources, source_items, webhooks, connectors, connector_setup, destinations, settings, imports,
     transformations, plans, review, trust, pulls, identifiers,
+    personal,
 )  # fmt: skip
 
 
