@@ -3,10 +3,11 @@
 import pytest
 
 from onefold import record, storage
-from onefold.identity import decisions
+from onefold.identity import decisions, namespaces
+from onefold.identity.namespaces import store
 from onefold.kernel import clock, errors
 from onefold.kernel.facts import Identifier
-from onefold.kernel.viewer import Viewer
+from onefold.kernel.viewer import SYSTEM, Viewer
 from onefold.record import whois
 from tests.worker.harness import NOW, Bench, identify, track
 
@@ -164,3 +165,26 @@ def test_identifiers_of_other_systems_are_spoken_of_like_any_other(bench: Bench)
     assert person == bench.person("user_id", "u1")
     with pytest.raises(errors.NotFound, match="not a namespace"):
         why(bench, "stripe_customers_id:cus_1", "user_id:u1")
+
+
+def test_a_namespace_of_the_workspaces_own_is_spoken_of_by_its_own_rules(bench: Bench) -> None:
+    base = store.newest(bench.conn)
+    wanted = [{"name": "badge_no", "limit": 1}, {"name": "terminal_id", "kind": "device"}]
+    rows = namespaces.proposed(wanted, store.rows(bench.conn, base))
+    store.add(bench.conn, SYSTEM, rows, base=base, reason="ours", now_ms=bench.now_ms)
+    bench.conn.commit()
+    bench.wait(200)
+
+    def seen(user: str, **ids: str) -> None:
+        known = [{"type": n, "id": v, "collection": "users"} for n, v in ids.items()]
+        bench.send({**track(user, "Entered"), "context": {"externalIds": known}})
+        bench.wait(clock.DAY_MS)
+
+    seen("u1", badge_no="b1", terminal_id="t1")
+    seen("u1", badge_no="b2")
+    cut = why(bench, "badge_no:b1", "badge_no:b2")
+    assert "One person can have one badge no, and here they would have b1 and b2." in cut["text"]
+    (step,) = why(bench, "terminal_id:t1", "user_id:u1")["path"]
+    assert (step["rule"], step["a"]["kind"], step["b"]["kind"]) in (
+        ("log-in on a device", "device", "person"), ("log-in on a device", "person", "device"),
+    )  # fmt: skip

@@ -192,7 +192,7 @@ def end_of(
         first = found[0]
         wanted = Identifier(first.namespace, first.value)
         at_ms = first.chapter_ms
-    is_device = identity.RULES.of(wanted.namespace).kind == "device"
+    is_device = identity.namespaces.current(conn).of(wanted.namespace).kind == "device"
     return decisions.End(wanted, max(now_ms if at_ms is None else at_ms, 1) if is_device else 0)
 
 

@@ -331,7 +331,8 @@ def _about(
         faults.append(errors.Fault("person", str(error)))
         return None
     found = identity.values_of(conn, viewer, [person_id])[person_id]
-    strong = [v for v in found if identity.RULES.of(v[0]).kind == "person"]
+    rules = identity.namespaces.current(conn)
+    strong = [v for v in found if rules.of(v[0]).kind == "person"]
     if not strong:
         faults.append(
             errors.Fault("person", "is anonymous.", "Wait until a user id or an e-mail is known.")

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TypedDict, cast
 
-from onefold import identity
 from onefold.identity import decisions, graph
 from onefold.kernel import clock, errors, ids, limits
 from onefold.kernel.viewer import Viewer
@@ -301,7 +300,7 @@ def _step(edge: graph.Edge, found: graph.Graph, evidence: whywords.Evidence) -> 
         "holds": edge.holds,
         "reason": edge.reason,
         "text": whywords.joined(edge, found.spots, evidence),
-        "cut": None if edge.holds else whywords.cut(edge, found.spots, sides),
+        "cut": None if edge.holds else whywords.cut(edge, found.spots, sides, evidence),
         "event": told,
         "last_day": whywords.day(edge.last_day) if edge.last_day else None,
         "decision": ids.api_id("dec", edge.said.id) if edge.said else None,
@@ -356,7 +355,7 @@ def _spot_line(spot: graph.Spot) -> SpotLine:
         "key": spot.ref,
         "ref": str(spot.identifier),
         "name": whywords.name(spot),
-        "kind": identity.RULES.of(spot.identifier.namespace).kind,
+        "kind": spot.rule.kind,
         "person": ids.api_id("per", spot.person),
         "chapter_from": clock.iso(spot.chapter_ms) if spot.chapter_ms else None,
         "events": spot.events,

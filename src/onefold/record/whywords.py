@@ -36,6 +36,7 @@ class Evidence:
     def __init__(self, conn: Connection, viewer: Viewer, positions: Iterable[int]) -> None:
         stored = log.fetch(conn, sorted({pos for pos in positions if pos}))
         names = {s.id: s.name for s in sources.list_all(conn, viewer)}
+        self.rules = identity.namespaces.current(conn)
         rules = governance.load(conn)
         self._events: dict[int, Event] = {}
         for pos, (row, envelope, raw) in stored.items():
@@ -93,7 +94,7 @@ def rule(edge: graph.Edge, spots: Mapping[int, graph.Spot]) -> str:
         return "chapters of one device"
     if FORMER in (spots[edge.a].identifier.namespace, spots[edge.b].identifier.namespace):
         return "alias call"
-    kinds = {identity.RULES.of(spots[ref].identifier.namespace).kind for ref in (edge.a, edge.b)}
+    kinds = {spots[ref].rule.kind for ref in (edge.a, edge.b)}
     if kinds == {"person"}:
         return "person with person"
     return "device with device" if kinds == {"device"} else "log-in on a device"
@@ -115,12 +116,18 @@ def joined(edge: graph.Edge, spots: Mapping[int, graph.Spot], evidence: Evidence
     return f"The {str(event).removeprefix('the ')} carried both {a} and {b}.{last}"
 
 
-def cut(edge: graph.Edge, spots: Mapping[int, graph.Spot], sides: Mapping[int, list[str]]) -> str:
+def cut(
+    edge: graph.Edge,
+    spots: Mapping[int, graph.Spot],
+    sides: Mapping[int, list[str]],
+    evidence: Evidence,
+) -> str:
     """Why a link does not count. `sides`: values by person, of the namespace whose limit broke."""
     reason = edge.reason or ""
     a, b = spots[edge.a], spots[edge.b]
     if reason.startswith("limit:"):
-        return _limit(reason.removeprefix("limit:"), a, b, sides)
+        namespace = reason.removeprefix("limit:")
+        return _limit(namespace, evidence.rules.of(namespace).limit, a, b, sides)
     if reason == "generic":
         one = a if a.generic or not b.generic else b
         if one.identifier.namespace == FORMER:
@@ -183,7 +190,7 @@ def moment(one: graph.Moment, evidence: Evidence) -> str:
         return f"{me} was split off from {other}, with {gained}.{because}"
     if one.action == "leave":
         return f"{me} lost {lost or 'an identifier'}.{because}"
-    kinds = {identity.RULES.of(spot.identifier.namespace).kind for spot in one.gained}
+    kinds = {spot.rule.kind for spot in one.gained}
     if kinds == {"device"}:
         return f"{me} was seen on {gained}.{because}"
     return f"{me} gained {gained}.{because}" if gained else f"{me} changed.{because}"
@@ -208,9 +215,14 @@ def _because(one: graph.Moment, evidence: Evidence) -> str:
     return ""
 
 
-def _limit(namespace: str, a: graph.Spot, b: graph.Spot, sides: Mapping[int, list[str]]) -> str:
-    most = identity.RULES.of(namespace).limit
-    what = _NAMES.get(namespace, namespace)
+def _limit(
+    namespace: str,
+    most: int | None,
+    a: graph.Spot,
+    b: graph.Spot,
+    sides: Mapping[int, list[str]],
+) -> str:
+    what = _NAMES.get(namespace, namespace.replace("_", " "))
     values = f"one {what}" if most == 1 else f"{most} values of {what}"
     out = f"One person can have {values}"
     found = sorted(", ".join(sorted(sides.get(spot.person, []))) for spot in (a, b))
@@ -221,6 +233,6 @@ def _limit(namespace: str, a: graph.Spot, b: graph.Spot, sides: Mapping[int, lis
 
 def _strongest_first(spots: Collection[graph.Spot]) -> list[graph.Spot]:
     def strength(spot: graph.Spot) -> tuple[int, str]:
-        return identity.RULES.of(spot.identifier.namespace).priority, spot.identifier.value
+        return spot.rule.priority, spot.identifier.value
 
     return sorted(spots, key=strength)

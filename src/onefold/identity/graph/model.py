@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from onefold.identity.decisions import Said
+from onefold.identity.rules import Namespace
 from onefold.kernel.facts import Identifier
 
 
@@ -14,6 +15,7 @@ class Spot(NamedTuple):
     person   whom it belongs to
     owner    identifier id of who logged in, of a chapter
     generic  seen with too many others, or a kiosk: it never links by itself
+    rule     of its namespace, as the workspace has it
     """
 
     ref: int
@@ -24,6 +26,7 @@ class Spot(NamedTuple):
     person: int
     generic: bool
     events: int
+    rule: Namespace
 
 
 class Edge(msgspec.Struct, frozen=True):

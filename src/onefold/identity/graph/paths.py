@@ -12,7 +12,7 @@ from itertools import pairwise
 from onefold.identity import decisions
 from onefold.identity.graph import store
 from onefold.identity.graph.model import Edge, Graph, Spot
-from onefold.identity.rules import GENERIC, RULES, SHARED_DEVICE
+from onefold.identity.rules import GENERIC, SHARED_DEVICE
 from onefold.kernel import limits
 from onefold.kernel.viewer import Viewer
 from onefold.storage import Connection
@@ -109,13 +109,13 @@ def _link_edges(
     people: Collection[int],
 ) -> Iterator[Edge]:
     """A link as edges: for a device, to the chapters of the one that it links."""
-    device, person = (a, b) if RULES.of(a[0].identifier.namespace).kind == "device" else (b, a)
+    device, person = (a, b) if a[0].rule.kind == "device" else (b, a)
     pairs = [(device[0], person[0])]
-    if RULES.of(device[0].identifier.namespace).kind == "device":
+    if device[0].rule.kind == "device":
         owned = [(part, person[0]) for part in device if part.owner == person[0].identifier_id]
         if owned:
             pairs = owned
-        elif RULES.of(person[0].identifier.namespace).kind != "device":
+        elif person[0].rule.kind != "device":
             pairs = [(_nearest(device, people), person[0])]
             reason = reason or SHARED_DEVICE
     for one, other in pairs:

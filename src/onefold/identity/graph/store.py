@@ -1,9 +1,10 @@
 """The SQL of looking at identity."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from onefold.identity.graph.model import Spot
+from onefold.identity.namespaces.store import current
 from onefold.kernel import limits
 from onefold.kernel.facts import Identifier
 from onefold.kernel.viewer import Viewer
@@ -58,19 +59,20 @@ def spots_of(conn: Connection, viewer: Viewer, person_ids: Collection[int]) -> l
     """Everything that belongs to these people, up to a limit."""
     viewer.must_read()
     params = (list(person_ids), limits.graph_nodes_max)
-    return [_spot(row) for row in conn.execute(OF_PEOPLE, params)]
+    return _spots(conn, conn.execute(OF_PEOPLE, params).fetchall())
 
 
 def spots_with(conn: Connection, viewer: Viewer, identifier_ids: Collection[int]) -> list[Spot]:
     """Every chapter of these identifiers."""
     viewer.must_read()
-    return [_spot(row) for row in conn.execute(OF_IDENTIFIERS, (list(identifier_ids),))]
+    return _spots(conn, conn.execute(OF_IDENTIFIERS, (list(identifier_ids),)).fetchall())
 
 
 def fragments(conn: Connection, viewer: Viewer, ids: Collection[int]) -> dict[int, Spot]:
     """Spots by fragment."""
     viewer.must_read()
-    return {row[0]: _spot(row) for row in conn.execute(OF_FRAGMENTS, (list(ids),))}
+    rows = conn.execute(OF_FRAGMENTS, (list(ids),)).fetchall()
+    return {spot.ref: spot for spot in _spots(conn, rows)}
 
 
 def spot_at(conn: Connection, viewer: Viewer, identifier: Identifier, at_ms: int) -> Spot | None:
@@ -78,7 +80,7 @@ def spot_at(conn: Connection, viewer: Viewer, identifier: Identifier, at_ms: int
     viewer.must_read()
     params = (identifier.namespace, identifier.value, identifier.value, at_ms)
     row = conn.execute(AT, params).fetchone()
-    return None if row is None else _spot(row)
+    return None if row is None else _spots(conn, [row])[0]
 
 
 def links_of(conn: Connection, identifier_ids: Collection[int]) -> list[tuple[Any, ...]]:
@@ -101,6 +103,11 @@ def cause(
     return None if row is None else (row[0], row[1], row[2])
 
 
-def _spot(row: tuple[Any, ...]) -> Spot:
-    ref, identifier_id, namespace, value, *rest = row
-    return Spot(ref, identifier_id, Identifier(namespace, value), *rest)
+def _spots(conn: Connection, rows: Iterable[tuple[Any, ...]]) -> list[Spot]:
+    rules = current(conn)
+    return [
+        Spot(
+            ref, identifier, Identifier(name, value), start, owner, who, generic, n, rules.of(name)
+        )
+        for ref, identifier, name, value, start, owner, who, generic, n in rows
+    ]

@@ -58,10 +58,11 @@ def read(conn: Connection, person_ids: Sequence[int]) -> int:
     contacts = identity.contacts_of(conn, SYSTEM, person_ids)
     work = store.work(conn, [c for found in contacts.values() for c in found])
     known = likeness.store.digests(conn, person_ids)
+    rules = identity.namespaces.current(conn)
     made: list[tuple[likeness.Record, bytes]] = []
     gone: list[int] = []
     for person in person_ids:
-        anchor = _anchor(values.get(person, ()))
+        anchor = _anchor(values.get(person, ()), rules)
         if anchor is None or person not in states:
             gone.append(person)
             continue
@@ -121,10 +122,10 @@ def settle_decided(conn: Connection, now_ms: int) -> int:
     return review.store.settle(conn, reasons, now_ms)
 
 
-def _anchor(values: Sequence[tuple[str, str]]) -> Identifier | None:
+def _anchor(values: Sequence[tuple[str, str]], rules: identity.Rules) -> Identifier | None:
     """The strongest identifier of a person; None for somebody known by devices alone."""
     for namespace, value in values:
-        if identity.RULES.of(namespace).kind == "person":
+        if rules.of(namespace).kind == "person":
             return Identifier(namespace, value)
     return None
 

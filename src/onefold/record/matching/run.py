@@ -118,10 +118,11 @@ def _go(running: jobs.Running, conn: Connection, one: likeness.Run) -> None:
 def _train(conn: Connection, one: likeness.Run) -> None:
     rows = likeness.store.sample(conn)
     total, _ = likeness.store.count(conn)
+    rules = identity.namespaces.current(conn)
     conn.commit()  # training takes a while, and needs no transaction
     if len(rows) < limits.match_train_records_min:
         return
-    sole = [identity.RULES.of(namespace).limit == 1 for _, namespace in rows]
+    sole = [rules.of(namespace).limit == 1 for _, namespace in rows]
     model = likeness.train.train([fields for fields, _ in rows], sole, total)
     body = likeness.train.body_of(model)
     digest = likeness.train.digest_of(body)

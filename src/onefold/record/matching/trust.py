@@ -215,9 +215,10 @@ def _coverage(conn: Connection) -> list[dict[str, Any]]:
 
 
 def _conflicts(conn: Connection) -> list[dict[str, Any]]:
+    rules = identity.namespaces.current(conn)
     out = []
     for reason, count in trust_store.suppressed(conn):
-        label, text = _rule(reason)
+        label, text = _rule(reason, rules)
         lines = [
             (a, b, shown, other, "seen together, and not joined")
             for a, b, shown, other in trust_store.suppressed_with(conn, reason)
@@ -229,7 +230,7 @@ def _conflicts(conn: Connection) -> list[dict[str, Any]]:
         by_reason.setdefault(one.reason, []).append(one)
     counts = trust_store.barred(conn)
     for reason, found in by_reason.items():
-        label, text = _rule(reason)
+        label, text = _rule(reason, rules)
         lines = [
             (c.a_person, c.b_person, str(c.a), str(c.b), f"{c.chance:.0%} likely: {c.pattern}")
             for c in found
@@ -249,11 +250,11 @@ def _conflicts(conn: Connection) -> list[dict[str, Any]]:
     return out
 
 
-def _rule(reason: str) -> tuple[str, str]:
+def _rule(reason: str, rules: identity.Rules) -> tuple[str, str]:
     """(label, what it means) of a reason why a link does not count."""
     if reason.startswith("limit:"):
         namespace = reason.removeprefix("limit:")
-        most = identity.RULES.of(namespace).limit
+        most = rules.of(namespace).limit
         what = namespace.replace("_", " ")
         return f"More than {most} {what}", (
             f"One person can have {most} {what}; these links would give somebody more. "
@@ -283,8 +284,9 @@ def _load(conn: Connection, now_ms: int) -> list[dict[str, Any]]:
 
 
 def _over_merged(conn: Connection) -> list[dict[str, Any]]:
-    caps = {n: rule.limit for n, rule in identity.RULES.namespaces.items() if rule.limit}
-    near = trust_store.many_identifiers(conn, caps, identity.RULES.other.limit or 0)
+    rules = identity.namespaces.current(conn)
+    caps = {n: rule.limit for n, rule in rules.namespaces.items() if rule.limit}
+    near = trust_store.many_identifiers(conn, caps, rules.other.limit or 0)
     devices = trust_store.many_devices(conn, _DEVICES_MANY)
     names = [
         (person, None, found[0], "", " / ".join(found))

@@ -43,6 +43,7 @@ class Weigher:
     def refresh(self, conn: Connection) -> None:
         """Take up what people decided and chose meanwhile."""
         self.setting = likeness.store.setting(conn)
+        self.rules = identity.namespaces.current(conn)
         newest = store.newest_decision(conn)
         if newest != self._decided_ms:
             self.book = decisions.Book(decisions.in_force(conn))
@@ -92,7 +93,7 @@ class Weigher:
         if (a.person_id, b.person_id) in self.apart:
             return False
         chance = likeness.score.chance(bits)
-        verdict = _sole(a, b) or self._tried(conn, a, b)
+        verdict = _sole(a, b, self.rules) or self._tried(conn, a, b)
         if verdict is None or verdict == "decision" or (verdict and chance < _BARRED_MIN):
             return False
         impact = 1.0 + a.impact + b.impact
@@ -168,10 +169,10 @@ class Weigher:
         review.store.settle(conn, reasons, self.now_ms)
 
 
-def _sole(a: likeness.Record, b: likeness.Record) -> str:
+def _sole(a: likeness.Record, b: likeness.Record, rules: identity.Rules) -> str:
     """What f says to two of whom each has an identifier that a person has one alone of."""
     namespace = a.anchor.namespace
-    sole = identity.RULES.of(namespace).limit == 1
+    sole = rules.of(namespace).limit == 1
     return f"limit:{namespace}" if sole and b.anchor.namespace == namespace else ""
 
 
