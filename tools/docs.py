@@ -101,6 +101,9 @@ def objects() -> str:
 _EXAMPLES: dict[str, dict[str, Any]] = {
     "account": {"key": "globex", "name": "Globex"}, "contact": {"email": "bo@acme.co"},
     "deal": {"external_id": "sf-1", "name": "Acme, 40 seats", "amount": 4800},
+    "lead": {"email": "cy@globex.co", "company": "Globex"},
+    "subscription": {"external_id": "sub_9", "name": "Pro, yearly", "mrr": 400},
+    "activity": {"external_id": "call-7", "kind": "call", "subject": "Wants a quote"},
     "product": {"code": "SEAT", "name": "Seat", "price": 120},
     "ticket": {"subject": "Export fails", "email": "ann@acme.co"}, "task": {"subject": "Call Ann"},
 }  # fmt: skip

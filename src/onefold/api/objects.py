@@ -14,7 +14,6 @@ from typing import Any
 from litestar import Response, delete, get, patch, post, put
 from litestar.params import FromPath, JSONBody
 
-from onefold import crm
 from onefold.api import door, records
 from onefold.api.call import Call
 from onefold.api.pages import Listed
@@ -129,9 +128,3 @@ def _batching(room: Any) -> tuple[str, Any]:
 
 def _a(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
-
-
-MODELS: dict[str, Any] = {
-    "contact": crm.Contact, "deal": crm.Deal, "product": crm.Product, "task": crm.Task,
-    "ticket": crm.Ticket, "account": crm.Account,
-}  # fmt: skip

@@ -195,7 +195,8 @@ def _test(asked: Filter, value: Any, base: str) -> store.Test:
         raise _invalid(asked.name, problem, f"Use at most {limits.filter_values_max}.")
     if asked.key:
         return store.Test(column, "in", _own_values(asked, several), key=asked.key)
-    return store.Test(column, "has" if asked.kind == "tag" else "in", _values(asked, several))
+    within = "in" if asked.kind != "tag" else "refs" if asked.prefix else "has"
+    return store.Test(column, within, _values(asked, several))
 
 
 def _values(asked: Filter, several: list[Any]) -> list[Any]:

@@ -124,8 +124,9 @@ def note_owner(
 class Test(msgspec.Struct, frozen=True):
     """A condition of a list. `column` of the row, or `key` of its `custom` values.
 
-    Operators: `in` (a list, None in it for empty), `has` (an array contains one of), `is` (a text,
-    whatever its case), `below`, `least`, `most`, `set` (is it filled?), `audience` (a key).
+    Operators: `in` (a list, None in it for empty), `has` (an array contains one of), `refs` (the
+    same of ids), `is` (a text, whatever its case), `below`, `least`, `most`, `set` (is it filled?),
+    `audience` (a key).
     """
 
     column: str
@@ -201,7 +202,8 @@ def _conditions(shape: Shape, query: Query) -> tuple[list[sql.Composable], list[
     return conditions, values
 
 
-_COMPARE = {"below": "{} < %s", "least": "{} >= %s", "most": "{} <= %s", "has": "{} && %s"}
+_COMPARE = {"below": "{} < %s", "least": "{} >= %s", "most": "{} <= %s", "has": "{} && %s",
+            "refs": "{} && %s::bigint[]"}  # fmt: skip
 
 
 def _condition(shape: Shape, test: Test) -> tuple[sql.Composable, list[Any]]:

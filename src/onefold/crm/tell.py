@@ -1,7 +1,7 @@
 """The fact that a change leaves: a Segment-spec track call. Pure.
 
-A fact needs a home: a contact, or an account. A task about neither has no timeline to be on, so
-its changes leave no fact.
+A fact needs a home: a contact, an account, or a lead's e-mail. A task about neither has no timeline
+to be on, so its changes leave no fact.
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ def item(
         context["groupId"] = account_key
     if traits:
         context["traits"] = dict(traits)
-    if "externalIds" not in context and "groupId" not in context:
+    if context.keys() <= {"actor", "traits"} and not (traits or {}).get("email"):
         return None
     told: dict[str, Any] = {f"{noun}_id": ids.api_id(prefix, row["id"])}
     for name, value in properties.items():

@@ -6,7 +6,7 @@ refer to, is kept.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from psycopg import sql
@@ -19,22 +19,49 @@ from onefold.storage import Connection
 
 Outcome = Literal["deleted", "restored", "kept"]
 _FIXED = ("id", "version", "created_at", "health", "last_seen_ms", "risk", "risk_reason")
-_TIMES = ("updated_at", "resolved_at", "done_at", "due_at", "archived_at")
+_TIMES = (
+    "updated_at", "resolved_at", "done_at", "due_at", "archived_at", "at", "closed_at", "stage_at",
+    "remind_at", "reminded_at", "converted_at",
+)  # fmt: skip
+_DATES = ("close_date", "next_step_at", "start_date", "renewal_date", "end_date")
 # Who refers to a record: a statement that finds one, and what to call it.
 _USED: dict[str, tuple[tuple[str, str], ...]] = {
     "contact": (
         ("SELECT FROM ticket WHERE contact_id = %s LIMIT 1", "a ticket"),
         ("SELECT FROM task WHERE contact_id = %s LIMIT 1", "a task"),
+        ("SELECT FROM deal WHERE contact_id = %s LIMIT 1", "a deal"),
+        ("SELECT FROM lead WHERE contact_id = %s LIMIT 1", "a lead"),
+        ("SELECT FROM subscription WHERE contact_id = %s LIMIT 1", "a subscription"),
+        ("SELECT FROM activity WHERE contact_id = %s LIMIT 1", "an activity"),
     ),
     "account": (
         ("SELECT FROM contact WHERE account_id = %s LIMIT 1", "a contact"),
         ("SELECT FROM ticket WHERE account_id = %s LIMIT 1", "a ticket"),
         ("SELECT FROM task WHERE account_id = %s LIMIT 1", "a task"),
         ("SELECT FROM signal WHERE account_id = %s LIMIT 1", "a signal"),
+        ("SELECT FROM deal WHERE account_id = %s LIMIT 1", "a deal"),
+        ("SELECT FROM lead WHERE account_id = %s LIMIT 1", "a lead"),
+        ("SELECT FROM subscription WHERE account_id = %s LIMIT 1", "a subscription"),
+        ("SELECT FROM activity WHERE account_id = %s LIMIT 1", "an activity"),
+        ("SELECT FROM account WHERE parent_id = %s LIMIT 1", "an account"),
     ),
-    "ticket": (("SELECT FROM task WHERE ticket_id = %s LIMIT 1", "a task"),),
-    "task": (),
-}
+    "ticket": (
+        ("SELECT FROM task WHERE ticket_id = %s LIMIT 1", "a task"),
+        ("SELECT FROM activity WHERE ticket_id = %s LIMIT 1", "an activity"),
+    ),
+    "deal": (
+        ("SELECT FROM task WHERE deal_id = %s LIMIT 1", "a task"),
+        ("SELECT FROM lead WHERE deal_id = %s LIMIT 1", "a lead"),
+        ("SELECT FROM subscription WHERE deal_id = %s LIMIT 1", "a subscription"),
+        ("SELECT FROM activity WHERE deal_id = %s LIMIT 1", "an activity"),
+    ),
+    "lead": (
+        ("SELECT FROM task WHERE lead_id = %s LIMIT 1", "a task"),
+        ("SELECT FROM activity WHERE lead_id = %s LIMIT 1", "an activity"),
+    ),
+    "product": (("SELECT FROM deal_line WHERE product_id = %s LIMIT 1", "a deal"),),
+    "subscription": (), "activity": (), "task": (),
+}  # fmt: skip
 DROP_ACCOUNTS = """
 DELETE FROM account a
 WHERE md5(a.key) = ANY (ARRAY(SELECT md5(k) FROM unnest(%s::text[]) AS k)) AND a.created_at >= %s
@@ -48,6 +75,10 @@ AND NOT EXISTS (SELECT FROM contact c WHERE c.account_id = a.id)
 AND NOT EXISTS (SELECT FROM ticket t WHERE t.account_id = a.id)
 AND NOT EXISTS (SELECT FROM task t WHERE t.account_id = a.id)
 AND NOT EXISTS (SELECT FROM signal s WHERE s.account_id = a.id)
+AND NOT EXISTS (SELECT FROM deal d WHERE d.account_id = a.id)
+AND NOT EXISTS (SELECT FROM lead l WHERE l.account_id = a.id)
+AND NOT EXISTS (SELECT FROM subscription s WHERE s.account_id = a.id)
+AND NOT EXISTS (SELECT FROM activity y WHERE y.account_id = a.id)
 """
 ROW = "SELECT * FROM {} WHERE id = %s FOR UPDATE"
 CONTACTS = """
@@ -102,22 +133,29 @@ def undo(
     version: int,
 ) -> tuple[Outcome, str, int]:
     """Take a change back: what became of the record, why, and its version now."""
-    viewer.must_admin()
+    viewer.must_write()
     row = _row(conn, noun, row_id)
     if row is None:
         return "deleted", "it was gone already", 0
     if row["version"] != version:
         return "kept", "it was changed after the import", row["version"]
     if before is None:
-        for statement, used_by in _USED[noun]:
-            if conn.execute(statement.encode(), (row_id,)).fetchone() is not None:
-                return "kept", f"{used_by} refers to it", row["version"]
+        if user := used(conn, noun, row_id):
+            return "kept", f"{user} refers to it", row["version"]
         table = sql.Identifier(shapes.SHAPES[noun].table)
         conn.execute(sql.SQL("DELETE FROM {} WHERE id = %s").format(table), (row_id,))
         return "deleted", "", 0
     columns = {n: _time(n, v) for n, v in before.items() if n in row and n not in _FIXED}
     store.update(conn, noun, row_id, columns)
     return "restored", "", row["version"] + 1
+
+
+def used(conn: Connection, noun: str, row_id: int) -> str:
+    """What refers to a record: `a ticket`; "" for nothing."""
+    for statement, user in _USED[noun]:
+        if conn.execute(statement.encode(), (row_id,)).fetchone() is not None:
+            return user
+    return ""
 
 
 def _row(conn: Connection, noun: str, row_id: int) -> Row | None:
@@ -127,4 +165,8 @@ def _row(conn: Connection, noun: str, row_id: int) -> Row | None:
 
 
 def _time(name: str, value: Any) -> Any:
-    return datetime.fromisoformat(value) if name in _TIMES and isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if name in _TIMES:
+        return datetime.fromisoformat(value)
+    return date.fromisoformat(value) if name in _DATES else value

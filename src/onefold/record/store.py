@@ -301,6 +301,7 @@ CONTACT_ACCOUNT = """
 SELECT account_id FROM contact WHERE lower(email) = lower(%s) AND archived_at IS NULL
 """
 PRIMARY_ACCOUNT = "SELECT account_id FROM person WHERE id = %s"
+HAS_PEOPLE = "SELECT EXISTS (SELECT FROM person_account WHERE account_id = %s)"
 FRAGMENTS_OF_PERSON = "SELECT id FROM fragment WHERE person_id = %s"
 
 
@@ -358,6 +359,11 @@ def contact_account(conn: Connection, email: str) -> int | None:
     """The account that the contact with this address is in."""
     row = conn.execute(CONTACT_ACCOUNT, (email.strip(),)).fetchone()
     return int(row[0]) if row and row[0] else None
+
+
+def has_people(conn: Connection, account_id: int) -> bool:
+    """Whether anybody is or was in an account."""
+    return bool(conn.execute(HAS_PEOPLE, (account_id,)).fetchall()[0][0])
 
 
 def primary_account(conn: Connection, person_id: int) -> int | None:

@@ -1,4 +1,4 @@
-"""Facts about another help desk's tickets, carried over to ours right after they were folded.
+"""Facts about tickets and subscriptions of other systems, carried over to ours once folded.
 
 The micro-batch leaves their positions in `desk_pending`, in its own transaction; each is then taken
 up in one of its own, so that a crash repeats it and nothing is done twice.
@@ -10,7 +10,7 @@ import structlog
 from onefold import crm, log
 from onefold.kernel import clock, errors, facts, limits
 from onefold.kernel.viewer import SYSTEM
-from onefold.record import desk
+from onefold.record import carrying
 from onefold.storage import Connection
 from onefold.worker.ingest import Ingest
 
@@ -40,11 +40,11 @@ def _one(conn: Connection, fact: facts.Fact, now_ms: int) -> bool:
     crm.external.done(conn, fact.pos)
     try:
         with conn.transaction():
-            taken = desk.carry(conn, SYSTEM, fact, now_ms)
+            taken = carrying.CARRIERS[fact.category].carry(conn, SYSTEM, fact, now_ms)
     except psycopg.OperationalError:
         raise
     except errors.OnefoldError as error:
-        logger.warning("a help desk's ticket was not taken up", pos=fact.pos, error=str(error))
+        logger.warning("a fact was not carried over", pos=fact.pos, error=str(error))
         return True
     if taken or late_ms > limits.desk_wait_h * clock.HOUR_MS:
         return True

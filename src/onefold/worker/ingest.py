@@ -15,7 +15,7 @@ import msgspec
 from onefold import crm, governance, identity, log, profiles
 from onefold.kernel import clock, facts, limits
 from onefold.profiles import dirty
-from onefold.record import desk
+from onefold.record import carrying
 from onefold.storage import Connection
 from onefold.worker.cache import Cache
 from onefold.worker.catalog import Catalog
@@ -160,7 +160,8 @@ class Ingest:
             self.recorder.save(conn, batch.violations)
             log.dedupe.save(conn, batch.last_seq, batch.received_ms, batch.keys, batch.skipped)
             log.save_checkpoint(conn, READER, batch.last_seq, now_ms)
-        about = [f.pos for f in batch.fresh if f.category == "support" and desk.concerns(f)]
+        of = carrying.CARRIERS
+        about = [f.pos for f in batch.fresh if f.category in of and of[f.category].concerns(f)]
         if about:
             crm.external.note(conn, about, now_ms)
         today = clock.day_of(now_ms)
