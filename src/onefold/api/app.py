@@ -11,6 +11,7 @@ from onefold import crm, record
 from onefold.api import (
     accounts,
     audiences,
+    bulk,
     call,
     connectors,
     description,
@@ -89,6 +90,7 @@ def router() -> Router:
             *pipelines.HANDLERS,
             *leads.HANDLERS,
             *links.HANDLERS,
+            *bulk.HANDLERS,
             *signals.HANDLERS,
             *stream.HANDLERS,
             *audiences.HANDLERS,

@@ -64,9 +64,7 @@ class BatchAnswer(msgspec.Struct):
 
 def listed(call: Call, records: Any, query: Query) -> Listed[Any]:
     """A page of a list. Whatever is not paging is a filter; a repeated one is a list of values."""
-    filters = {name: query.getall(name) for name in query if name not in _PAGING}
-    asked = {n: v if len(v) > 1 else v[0] for n, v in filters.items()}
-    q = query.get("q", "")
+    asked, q = filters_of(query)
     with call.open() as conn:
         page = records.find(
             conn,
@@ -80,6 +78,12 @@ def listed(call: Call, records: Any, query: Query) -> Listed[Any]:
         total = records.count(conn, call.viewer, asked, q)
         rows = record.named(conn, call.viewer, page.rows)
     return Listed([chosen(row, query.get("fields")) for row in rows], total, page.next)
+
+
+def filters_of(query: Query) -> tuple[dict[str, Any], str]:
+    """The filters in a query, and its words."""
+    filters = {name: query.getall(name) for name in query if name not in _PAGING}
+    return {n: v if len(v) > 1 else v[0] for n, v in filters.items()}, query.get("q", "")
 
 
 def chosen(row: Any, fields: str | None) -> Any:

@@ -24,7 +24,7 @@ from procrastinate import retry
 
 from onefold import storage
 from onefold.audiences import rows_store
-from onefold.crm import custom
+from onefold.crm import bulk_edits, custom
 from onefold.identity.namespaces import preview
 from onefold.kernel import limits
 from onefold.kernel.settings import Settings
@@ -85,6 +85,7 @@ TASKS: dict[str, jobs.Task] = {
     preview.RUN: preview.run,
     rows_store.ANSWER: _answer,
     custom.INDEX: custom.index,
+    bulk_edits.RUN: bulk_edits.run,
 }
 PERIODIC: tuple[jobs.Periodic, ...] = (
     jobs.Periodic("* * * * *", connectors.run.DUE, connectors.run.due),

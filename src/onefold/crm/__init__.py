@@ -5,6 +5,7 @@ they write the row with a version check and append the fact as the last statemen
 """
 
 from onefold.crm import attachments as attachments
+from onefold.crm import bulk_edits as bulk_edits
 from onefold.crm import currencies as currencies
 from onefold.crm import custom as custom
 from onefold.crm import deal_lines as deal_lines
@@ -14,8 +15,10 @@ from onefold.crm import objects as objects
 from onefold.crm import pipeline as pipeline
 from onefold.crm import undo as undo
 from onefold.crm import users as users
+from onefold.crm import views as views
 from onefold.crm.account import accounts as accounts
 from onefold.crm.activity import activities as activities
+from onefold.crm.board import board as board
 from onefold.crm.bulk import *  # noqa: F403 - what the worker asks, many rows at a time
 from onefold.crm.contact import contacts as contacts
 from onefold.crm.deal import deals as deals

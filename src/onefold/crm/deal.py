@@ -72,11 +72,6 @@ FROM deal_move m LEFT JOIN stage f ON f.id = m.from_id JOIN stage s ON s.id = m.
 LEFT JOIN app_user u ON m.by = 'user:' || u.id
 WHERE m.deal_id = %s ORDER BY m.id DESC LIMIT %s
 """
-SUMS = """
-SELECT stage_id, count(*) AS deals, coalesce(sum(amount_base), 0)::bigint AS amount,
-  coalesce(sum(amount_base * probability), 0)::bigint / 100 AS weighted
-FROM deal t WHERE pipeline_id = %s AND archived_at IS NULL AND {} GROUP BY stage_id
-"""
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -229,15 +224,6 @@ class Deals(Records[Deal]):
             words = {"won": "Deal Won", "lost": "Deal Lost", "open": "Deal Reopened"}
             return words[row["status"]]
         return "Deal Moved" if before["stage_id"] != row["stage_id"] else "Deal Updated"
-
-
-class Sum(msgspec.Struct, frozen=True):
-    """A stage's deals: how many, their sum, and the sum weighted by probability."""
-
-    stage_id: str
-    deals: int
-    amount: float
-    weighted: float
 
 
 deals = Deals(KIND, Deal)

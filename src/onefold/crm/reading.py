@@ -101,7 +101,7 @@ class Reading(Generic[T]):
         """
         viewer.must_read()
         order = sort or self.kind.sort
-        query = self._query(conn, viewer, lists.Asked(filters, q, order, cursor, limit))
+        query = self.query(conn, viewer, lists.Asked(filters, q, order, cursor, limit))
         rows = store.find(conn, self.kind.noun, query)
         more = lists.next_cursor(order, rows[limit - 1]) if len(rows) > limit else None
         return Page(rows=[self._present(row) for row in rows[:limit]], next=more)
@@ -112,7 +112,7 @@ class Reading(Generic[T]):
         """How many records a list has, counted up to `limits.list_count_max`."""
         viewer.must_read()
         asked = lists.Asked(filters, q, self.kind.sort, None, 1)
-        return store.count(conn, self.kind.noun, self._query(conn, viewer, asked))
+        return store.count(conn, self.kind.noun, self.query(conn, viewer, asked))
 
     def ids_of(
         self, conn: Connection, viewer: Viewer, filters: Mapping[str, Any], q: str, rows_max: int
@@ -120,10 +120,11 @@ class Reading(Generic[T]):
         """Ids of everything that a list has, `rows_max` at most."""
         viewer.must_read()
         asked = lists.Asked(filters, q, self.kind.sort, None, 1)
-        query = self._query(conn, viewer, asked)
+        query = self.query(conn, viewer, asked)
         return store.ids_of(conn, self.kind.noun, msgspec.structs.replace(query, rows_max=rows_max))
 
-    def _query(self, conn: Connection, viewer: Viewer, asked: lists.Asked) -> store.Query:
+    def query(self, conn: Connection, viewer: Viewer, asked: lists.Asked) -> store.Query:
+        """The checked query of a list. Raises `Invalid` with everything that is wrong."""
         known, sorts = self.filters, self.shape.sorts
         if any(n.startswith("custom.") for n in (*asked.filters, asked.sort.removeprefix("-"))):
             own = custom.of(conn, viewer, self.kind.noun).values()

@@ -35,6 +35,11 @@ EXISTING = {
     "act": "SELECT id FROM activity WHERE id = %s AND archived_at IS NULL",
     "tsk": "SELECT id FROM task WHERE id = %s",
 }
+SUMS = """
+SELECT t.stage_id, count(*), coalesce(sum(t.amount_base), 0)::bigint,
+  (coalesce(sum(t.amount_base * t.probability), 0) / 100)::bigint
+FROM deal t WHERE {} GROUP BY t.stage_id
+"""
 OWNED = """
 INSERT INTO owner_change (object, record_id, from_id, to_id, at, by) VALUES (%s, %s, %s, %s, %s, %s)
 """
@@ -186,6 +191,13 @@ def ids_of(conn: Connection, name: str, query: Query) -> list[int]:
         sql.Identifier(SHAPES[name].table), sql.SQL(" AND ").join(conditions)
     )
     return [row_id for (row_id,) in conn.execute(text, [*values, query.rows_max])]
+
+
+def sums(conn: Connection, name: str, query: Query) -> dict[int, tuple[int, int, int]]:
+    """Of a list's deals by stage: how many, their sum, and the sum weighted, in minor units."""
+    conditions, values = _conditions(SHAPES[name], query)
+    text = sql.SQL(SUMS).format(sql.SQL(" AND ").join(conditions))
+    return {stage: (n, amount, share) for stage, n, amount, share in conn.execute(text, values)}
 
 
 def _conditions(shape: Shape, query: Query) -> tuple[list[sql.Composable], list[Any]]:
