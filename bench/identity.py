@@ -5,6 +5,7 @@ addresses. A conflicting link is an event of a known user with somebody else's a
 """
 
 import argparse
+import gc
 import random
 import statistics
 import tempfile
@@ -19,6 +20,7 @@ from onefold.identity import decisions
 from onefold.kernel import clock
 from onefold.kernel.facts import Fact, Identifier
 from onefold.kernel.viewer import SYSTEM
+from onefold.worker.main import GC_THRESHOLDS
 from tests.identity import parts, worlds
 from tests.worker.harness import Bench, track
 
@@ -152,6 +154,7 @@ def _median(values: Sequence[float]) -> float:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Each on a fresh database."""
     del options
+    gc.set_threshold(*GC_THRESHOLDS)  # as the worker does
     out = {}
     with _database() as conn:
         out["resolving"] = resolving(conn)

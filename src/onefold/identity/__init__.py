@@ -15,9 +15,7 @@ from onefold.identity.model import (
     Resolved,
 )
 from onefold.identity.partition import partition
-from onefold.identity.resolver import Resolver
-from onefold.identity.rules import RULES, Namespace, Rules
-from onefold.identity.store import (
+from onefold.identity.reads import (
     account_fragments_of,
     chapters_of,
     contacts_of,
@@ -31,6 +29,8 @@ from onefold.identity.store import (
     values_of,
     who_of,
 )
+from onefold.identity.resolver import Resolver
+from onefold.identity.rules import RULES, Namespace, Rules
 
 __all__ = [
     "RULES", "Decision", "IdentifierRow", "Link", "LinkRow", "Namespace", "Node", "Partition",

@@ -409,6 +409,8 @@ class Resolver:
     def _given(self, conn: Connection) -> settle.Ids:
         if self._ids is None:
             self._ids = settle.Ids(*store.next_ids(conn))
+        if self._ids.identifier > limits.identifiers_plans_kept_min:
+            store.keep_plans(conn)
         return self._ids
 
     def _settler(self, conn: Connection, work: settle.Work) -> settle.Settler:

@@ -1,20 +1,18 @@
-"""The room's SQL: what the resolver looks up and writes in bulk, and what everybody else reads.
+"""The resolver's SQL: what it looks up and writes in bulk. What everybody else reads: `reads.py`.
 
-The resolver's statements are planned each time (`prepare=False`): the tables grow from nothing, and
-a plan kept from when they were small scans them whole. `LATERAL … LIMIT 1` is a look-up by index
-for each key, where a join of thousands of keys would hash a whole table.
+The resolver's statements are planned each time until the tables are large (`keep_plans`): they grow
+from nothing, and a plan kept from when they were small scans them whole. `LATERAL … LIMIT 1` is a
+look-up by index for each key, where a join of thousands of keys would hash a whole table.
 """
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
+from weakref import WeakSet
 
 import msgspec
 
-from onefold.identity import assign, model
-from onefold.identity.namespaces.store import current
-from onefold.kernel import identifiers as values
+from onefold.identity import assign
 from onefold.kernel.facts import Identifier
-from onefold.kernel.viewer import Viewer
 from onefold.storage import Connection
 
 NEXT_IDS = """
@@ -85,6 +83,12 @@ FAR_ENDS = """
 SELECT i.id, i.namespace, i.value, i.generic, f.id, f.chapter_ms, f.owner_id, f.person_id
 FROM identifier i JOIN fragment f ON f.identifier_id = i.id
 WHERE i.id IN (SELECT b FROM link WHERE a = ANY(%s) UNION SELECT a FROM link WHERE b = ANY(%s))
+ORDER BY i.id, f.chapter_ms
+"""
+GROUPS = """
+SELECT i.id, i.namespace, i.value, i.generic, f.id, f.chapter_ms, f.owner_id, f.person_id
+FROM identifier i JOIN fragment f ON f.identifier_id = i.id
+WHERE i.id IN (SELECT identifier_id FROM fragment WHERE person_id = ANY(%s) AND person_id <> 0)
 ORDER BY i.id, f.chapter_ms
 """
 MEMBERS = """
@@ -174,61 +178,17 @@ ADD_ALIASES = """
 INSERT INTO person_alias (old_id, person_id) SELECT * FROM unnest(%b::bigint[], %b::bigint[])
 """
 
-PERSON_OF = """
-SELECT f.person_id FROM identifier i JOIN fragment f ON f.identifier_id = i.id
-WHERE i.namespace = %s AND md5(i.value) = md5(%s) AND i.value = %s AND f.person_id <> 0
-ORDER BY f.chapter_ms DESC LIMIT 1
-"""
-FOLLOW = """
-WITH RECURSIVE trail (id, depth) AS (
-  SELECT %s::bigint, 0
-  UNION ALL
-  SELECT a.person_id, t.depth + 1 FROM trail t JOIN person_alias a ON a.old_id = t.id
-  WHERE t.depth < 1000
-)
-SELECT t.id FROM trail t WHERE EXISTS (SELECT FROM fragment f WHERE f.person_id = t.id)
-ORDER BY t.depth DESC LIMIT 1
-"""
-MERGED = """
-WITH RECURSIVE gone (id, depth) AS (
-  SELECT old_id, 1 FROM person_alias WHERE person_id = %s
-  UNION ALL
-  SELECT a.old_id, g.depth + 1 FROM person_alias a JOIN gone g ON a.person_id = g.id
-  WHERE g.depth < 1000
-)
-SELECT id FROM gone ORDER BY id
-"""
-IDENTIFIERS_OF = """
-SELECT f.person_id, i.id, i.namespace, i.value, f.id, f.chapter_ms
-FROM fragment f JOIN identifier i ON i.id = f.identifier_id
-WHERE f.person_id = ANY(%s)
-"""
-LINKS_OF = """
-SELECT DISTINCT x.namespace, x.value, y.namespace, y.value, l.last_day, l.suppressed
-FROM fragment f
-CROSS JOIN LATERAL (
-  SELECT a, b, last_day, suppressed FROM link WHERE a = f.identifier_id
-  UNION SELECT a, b, last_day, suppressed FROM link WHERE b = f.identifier_id
-) l
-JOIN identifier x ON x.id = l.a JOIN identifier y ON y.id = l.b
-WHERE f.person_id = %s
-ORDER BY l.last_day DESC, 1, 2, 3, 4 LIMIT %s
-"""
-FRAGMENTS_OF = "SELECT person_id, id FROM fragment WHERE person_id = ANY(%s) ORDER BY id"
-PEOPLE_OF = "SELECT id, person_id FROM fragment WHERE id = ANY(%s) AND person_id <> 0"
-CHAPTERS_OF = "SELECT id FROM fragment WHERE identifier_id = %s ORDER BY chapter_ms"
-WHO_OF = """
-SELECT DISTINCT o.who_id, f.id FROM login o JOIN fragment f ON f.identifier_id = o.who_id
-WHERE o.device_id = ANY(%s)
-"""
-ACCOUNTS_OF = """
-SELECT k.value, f.id FROM unnest(%b::text[]) AS k (value)
-JOIN identifier i
-  ON i.namespace = 'account_id' AND md5(i.value) = md5(k.value) AND i.value = k.value
-JOIN fragment f ON f.identifier_id = i.id
-"""
-
 Rows = list[tuple[Any, ...]]
+_grown: WeakSet[Connection] = WeakSet()
+
+
+def keep_plans(conn: Connection) -> None:
+    """The tables are so large that a plan made now stays the right one: a third of each look-up."""
+    _grown.add(conn)
+
+
+def _kept(conn: Connection) -> bool:
+    return conn in _grown
 
 
 class Changes(msgspec.Struct):
@@ -264,7 +224,7 @@ def find(conn: Connection, keys: Collection[Identifier]) -> Rows:
     fragment's newest fact, None without facts.
     """
     params = ([k[0] for k in keys], [k[1] for k in keys])
-    return conn.execute(FIND, params, prepare=False, binary=True).fetchall()
+    return conn.execute(FIND, params, prepare=_kept(conn), binary=True).fetchall()
 
 
 def known(conn: Connection, keys: Collection[Identifier]) -> set[Identifier]:
@@ -274,13 +234,13 @@ def known(conn: Connection, keys: Collection[Identifier]) -> set[Identifier]:
 
 def logins(conn: Connection, device_ids: Collection[int]) -> Rows:
     """(device, at_ms, who, until_ms, who's namespace, who's value, last_day of their link)."""
-    return conn.execute(LOGINS, (list(device_ids),), prepare=False, binary=True).fetchall()
+    return conn.execute(LOGINS, (list(device_ids),), prepare=_kept(conn), binary=True).fetchall()
 
 
 def links(conn: Connection, pairs: Collection[tuple[int, int]]) -> Rows:
     """(a, b, last_day, told) of those pairs that are linked."""
     params = ([a for a, _ in pairs], [b for _, b in pairs])
-    return conn.execute(LINKS, params, prepare=False, binary=True).fetchall()
+    return conn.execute(LINKS, params, prepare=_kept(conn), binary=True).fetchall()
 
 
 def people(conn: Connection, person_ids: Collection[int]) -> Rows:
@@ -288,12 +248,12 @@ def people(conn: Connection, person_ids: Collection[int]) -> Rows:
 
     `contested`: one of its links is suppressed for a reason that other links can change.
     """
-    return conn.execute(PEOPLE, (list(person_ids),), prepare=False, binary=True).fetchall()
+    return conn.execute(PEOPLE, (list(person_ids),), prepare=_kept(conn), binary=True).fetchall()
 
 
 def identifiers(conn: Connection, ids: Collection[int]) -> dict[int, Identifier]:
     """Identifiers by id."""
-    rows = conn.execute(IDENTIFIERS, (list(ids),), prepare=False)
+    rows = conn.execute(IDENTIFIERS, (list(ids),), prepare=_kept(conn))
     return {i: Identifier(namespace, value) for i, namespace, value in rows}
 
 
@@ -306,43 +266,46 @@ def any_of(conn: Connection, namespace: str) -> bool:
 def ids_of(conn: Connection, keys: Collection[Identifier]) -> dict[Identifier, int]:
     """Ids of those identifiers that are known."""
     params = ([k[0] for k in keys], [k[1] for k in keys])
-    rows = conn.execute(IDS_OF, params, prepare=False, binary=True)
+    rows = conn.execute(IDS_OF, params, prepare=_kept(conn), binary=True)
     return {Identifier(namespace, value): i for namespace, value, i in rows}
 
 
 def neighbours(conn: Connection, ids: Collection[int]) -> Rows:
     """(a, b, last_day, suppressed, told) of every link of the identifiers."""
-    return conn.execute(NEIGHBOURS, (list(ids),) * 2, prepare=False, binary=True).fetchall()
+    return conn.execute(NEIGHBOURS, (list(ids),) * 2, prepare=_kept(conn), binary=True).fetchall()
 
 
 def surroundings(conn: Connection, ids: Collection[int]) -> tuple[Rows, Rows]:
     """(a, b, last_day, suppressed, told) of every link of these, and nodes of both ends."""
     wanted = list(ids)
     with conn.pipeline():
-        links = conn.execute(NEIGHBOURS, (wanted, wanted), prepare=False, binary=True)
-        ends = conn.execute(FAR_ENDS, (wanted, wanted), prepare=False, binary=True)
+        links = conn.execute(NEIGHBOURS, (wanted, wanted), prepare=_kept(conn), binary=True)
+        ends = conn.execute(FAR_ENDS, (wanted, wanted), prepare=_kept(conn), binary=True)
     return links.fetchall(), ends.fetchall()
 
 
 def groups_around(conn: Connection, ids: Collection[int], people: Collection[int]) -> Rows:
     """Nodes of the identifiers, and of everything that is in these people or in theirs."""
+    if not ids:
+        found = conn.execute(GROUPS, (list(people),), prepare=_kept(conn), binary=True)
+        return found.fetchall()
     params = {"ids": list(ids), "people": list(people)}
-    return conn.execute(GROUPS_AROUND, params, prepare=False, binary=True).fetchall()
+    return conn.execute(GROUPS_AROUND, params, prepare=_kept(conn), binary=True).fetchall()
 
 
 def members(conn: Connection, people: Collection[int]) -> Rows:
     """(person, namespace, value) of all that is in these people."""
-    return conn.execute(MEMBERS, (list(people),), prepare=False, binary=True).fetchall()
+    return conn.execute(MEMBERS, (list(people),), prepare=_kept(conn), binary=True).fetchall()
 
 
 def nodes(conn: Connection, ids: Collection[int]) -> Rows:
     """(id, namespace, value, generic, fragment, chapter_ms, owner, person) of each fragment."""
-    return conn.execute(NODES, (list(ids),), prepare=False, binary=True).fetchall()
+    return conn.execute(NODES, (list(ids),), prepare=_kept(conn), binary=True).fetchall()
 
 
 def past(conn: Connection, person_ids: Iterable[int]) -> dict[int, list[int]]:
     """What each person id that redirects to these people held when it ended."""
-    return dict(conn.execute(PAST, (list(person_ids),), prepare=False).fetchall())
+    return dict(conn.execute(PAST, (list(person_ids),), prepare=_kept(conn)).fetchall())
 
 
 def write(
@@ -377,7 +340,7 @@ def write(
 def _each(conn: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:
     if rows:
         columns = [list(column) for column in zip(*rows, strict=True)]
-        conn.execute(statement, columns, prepare=False, binary=True)
+        conn.execute(statement, columns, prepare=_kept(conn), binary=True)
 
 
 def _array(ids: Iterable[int]) -> str:
@@ -386,114 +349,4 @@ def _array(ids: Iterable[int]) -> str:
 
 def _list(conn: Connection, statement: str, ids: list[int]) -> None:
     if ids:
-        conn.execute(statement, (ids,), prepare=False)
-
-
-# ── what everybody else reads ──────────────────────────────────────────────────────────────────
-
-
-def person_of(conn: Connection, viewer: Viewer, namespace: str, value: str) -> int | None:
-    """The person with an identifier; for a device of several people, whose it is now."""
-    viewer.must_read()
-    clean = values.normalise(namespace, value)
-    if clean is None:
-        return None
-    row = conn.execute(PERSON_OF, (namespace, clean, clean)).fetchone()
-    if row is None:  # spelt otherwise than it is kept
-        clean = current(conn).normal(namespace, value)
-        row = conn.execute(PERSON_OF, (namespace, clean, clean)).fetchone()
-    return int(row[0]) if row else None
-
-
-def follow(conn: Connection, viewer: Viewer, person_id: int) -> int | None:
-    """The person that an id means today: itself, or the one it merged into; None if unknown."""
-    viewer.must_read()
-    row = conn.execute(FOLLOW, (person_id,)).fetchone()
-    return int(row[0]) if row else None
-
-
-def merged_ids(conn: Connection, viewer: Viewer, person_id: int) -> list[int]:
-    """Former ids of people that merged into this one, in rising order."""
-    viewer.must_read()
-    return [int(i) for (i,) in conn.execute(MERGED, (person_id,))]
-
-
-def identifiers_of(conn: Connection, viewer: Viewer, person_id: int) -> list[model.IdentifierRow]:
-    """A person's identifiers, the strongest namespace first, each chapter of a device by itself."""
-    viewer.must_read()
-    return [row for _, row in _identifiers_of(conn, [person_id])]
-
-
-def values_of(
-    conn: Connection, viewer: Viewer, person_ids: Collection[int]
-) -> dict[int, list[tuple[str, str]]]:
-    """(namespace, value) of each person's identifiers, the strongest namespace first, each once."""
-    viewer.must_read()
-    out: dict[int, dict[tuple[str, str], None]] = {i: {} for i in person_ids}
-    for person_id, row in _identifiers_of(conn, person_ids):
-        out[person_id][row.namespace, row.value] = None
-    return {i: list(found) for i, found in out.items()}
-
-
-def contacts_of(
-    conn: Connection, viewer: Viewer, person_ids: Collection[int]
-) -> dict[int, list[int]]:
-    """Ids of the CRM contacts that each person is; people without one are left out."""
-    viewer.must_read()
-    out: dict[int, list[int]] = {}
-    for person_id, row in _identifiers_of(conn, person_ids):
-        if row.namespace == "contact" and row.value.isdecimal():
-            out.setdefault(person_id, []).append(int(row.value))
-    return out
-
-
-def links_of(
-    conn: Connection, viewer: Viewer, person_id: int, limit: int = 200
-) -> list[model.LinkRow]:
-    """Links of a person's identifiers, newest day first, with why one does not count."""
-    viewer.must_read()
-    rows = conn.execute(LINKS_OF, (person_id, limit))
-    return [
-        model.LinkRow(Identifier(an, av), Identifier(bn, bv), day, why)
-        for an, av, bn, bv, day, why in rows
-    ]
-
-
-def fragments_of(conn: Connection, person_ids: Collection[int]) -> dict[int, list[int]]:
-    """The fragments of each person; people without any are left out."""
-    out: dict[int, list[int]] = {}
-    for person_id, fragment in conn.execute(FRAGMENTS_OF, (list(person_ids),), binary=True):
-        out.setdefault(person_id, []).append(fragment)
-    return out
-
-
-def people_of(conn: Connection, fragment_ids: Collection[int]) -> dict[int, int]:
-    """The person of each fragment; those of accounts, and retired ones, are left out."""
-    return dict(conn.execute(PEOPLE_OF, (list(fragment_ids),), binary=True).fetchall())
-
-
-def chapters_of(conn: Connection, device_id: int) -> list[int]:
-    """Every fragment of a device, those that hold no chapter any more included."""
-    return [int(i) for (i,) in conn.execute(CHAPTERS_OF, (device_id,))]
-
-
-def who_of(conn: Connection, *device_ids: int) -> dict[int, list[int]]:
-    """Who ever logged in on devices (identifier ids), with the fragments that hold their facts."""
-    out: dict[int, list[int]] = {}
-    for who, fragment in conn.execute(WHO_OF, (list(device_ids),)):
-        out.setdefault(who, []).append(fragment)
-    return out
-
-
-def account_fragments_of(conn: Connection, keys: Collection[str]) -> dict[str, int]:
-    """The accounts' own fragments; accounts without one are left out."""
-    return dict(conn.execute(ACCOUNTS_OF, (list(keys),), prepare=False).fetchall())
-
-
-def _identifiers_of(
-    conn: Connection, person_ids: Collection[int]
-) -> list[tuple[int, model.IdentifierRow]]:
-    found = conn.execute(IDENTIFIERS_OF, (list(person_ids),), binary=True).fetchall()
-    rows = [(person_id, model.IdentifierRow(*row)) for person_id, *row in found]
-    of = current(conn).of
-    return sorted(rows, key=lambda r: (of(r[1].namespace).priority, r[1].value, r[1].chapter_ms))
+        conn.execute(statement, (ids,), prepare=_kept(conn))

@@ -142,6 +142,7 @@ recent_rows_max = 20_000  # newest log rows among which a source's own are looke
 component_identifiers_max = 5_000  # beyond it: quarantine
 identifiers_seen_fragment_max = 500  # identifiers remembered as seen with one fragment
 person_identifiers_max = 500
+identifiers_plans_kept_min = 20_000  # from so many on the resolver's statements are planned once
 neighbours_max = 100  # values of one limited namespace linked to an identifier; more: generic
 device_users_max = 50  # people logging in on one device; more: a kiosk, which belongs to nobody
 device_chapters_max = 1_000

@@ -17,7 +17,7 @@ from onefold.worker import sweep
 
 _RETRY_S = 0.5
 # States and identifiers live long and make no circles; collecting often costs half of resolving.
-_GC_THRESHOLDS = (1_000_000, 100, 1_000)
+GC_THRESHOLDS = (1_000_000, 100, 1_000)
 
 logger = structlog.get_logger("onefold.worker")
 
@@ -37,7 +37,7 @@ class _Stop:
 def run(database_url: str, settings: Settings) -> None:
     """Work until SIGTERM. Survives the database going away and coming back."""
     stop = _Stop().event
-    gc.set_threshold(*_GC_THRESHOLDS)
+    gc.set_threshold(*GC_THRESHOLDS)
     deliveries = threading.Thread(
         target=_deliver, args=(database_url, settings, stop), name="deliveries", daemon=True
     )
