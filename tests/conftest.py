@@ -4,6 +4,7 @@
 `database` is the URL of a new database, cloned from a migrated template; `conn` a connection to it.
 """
 
+import base64
 import os
 import secrets
 import shutil
@@ -43,8 +44,9 @@ def swap_database(url: str, name: str) -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def sealed_by(tmp_path_factory: pytest.TempPathFactory) -> settings.Settings:
-    """Where the key is that this process seals stored secrets with."""
-    chosen = settings.load(data=tmp_path_factory.mktemp("keys"))
+    """What this process seals stored secrets with; a process that reads them needs its keys."""
+    key = base64.urlsafe_b64encode(os.urandom(32)).decode()
+    chosen = settings.load(data=tmp_path_factory.mktemp("keys"), secret_keys=key)
     sealing.use(chosen)
     return chosen
 

@@ -12,6 +12,8 @@ import pytest
 from litestar import Litestar
 from playwright.sync_api import Browser, Page, expect
 
+from onefold.kernel.settings import Settings
+
 from .conftest import World
 from .test_browser import _OVER, AXE, page, session  # noqa: F401 - fixtures
 from .test_connectors import SECRET, TAP, app  # noqa: F401 - fixtures
@@ -21,10 +23,11 @@ SHOTS = os.environ.get("ONEFOLD_SHOTS", "")
 
 
 @pytest.fixture(scope="module")
-def server(world: World, app: Litestar) -> Iterator[None]:  # noqa: F811
+def server(world: World, app: Litestar, sealed_by: Settings) -> Iterator[None]:  # noqa: F811
     """The process `jobs`."""
     env = {**os.environ, "ONEFOLD_DATABASE_URL": world.url, "ONEFOLD_CONNECTORS": "true",
-           "ONEFOLD_DATA": str(app.state.settings.data)}  # fmt: skip
+           "ONEFOLD_DATA": str(app.state.settings.data),
+           "ONEFOLD_SECRET_KEYS": sealed_by.secret_keys}  # fmt: skip
     process = subprocess.Popen([sys.executable, "-m", "onefold.app.process", "jobs"], env=env)
     yield
     process.kill()

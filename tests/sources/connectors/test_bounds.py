@@ -15,12 +15,13 @@ import pytest
 
 from onefold import governance, sources
 from onefold.kernel import errors, limits, settings
+from onefold.kernel.settings import Settings
 from onefold.kernel.viewer import SYSTEM
 from onefold.record import connecting
 from onefold.sources import connectors
 from onefold.sources.connectors import store
 from onefold.sources.imports import Column
-from onefold.storage import Connection
+from onefold.storage import Connection, secrets
 
 from .parts import SECRET, Bench
 
@@ -188,11 +189,11 @@ def test_a_run_that_kills_its_process_each_time_is_given_up(bench: Bench) -> Non
 
 
 @pytest.fixture
-def server(database: str, tmp_path: Path) -> Iterator[Any]:
+def server(database: str, tmp_path: Path, sealed_by: Settings) -> Iterator[Any]:
     """Starts processes `jobs`."""
     started: list[subprocess.Popen[bytes]] = []
     env = {**os.environ, "ONEFOLD_DATABASE_URL": database, "ONEFOLD_DATA": str(tmp_path),
-           "ONEFOLD_CONNECTORS": "true"}  # fmt: skip
+           "ONEFOLD_CONNECTORS": "true", "ONEFOLD_SECRET_KEYS": sealed_by.secret_keys}  # fmt: skip
 
     def start() -> subprocess.Popen[bytes]:
         started.append(subprocess.Popen([sys.executable, "-m", "onefold.app.process", "jobs"],
@@ -244,6 +245,20 @@ def _runs(mark: Any) -> bool:
         return bool(psutil.Process(mark[0]).create_time() == mark[1])
     except psutil.Error:
         return False
+
+
+def test_where_the_key_of_its_config_is_missing_nothing_is_run(
+    bench: Bench, tmp_path: Path, sealed_by: Settings
+) -> None:
+    number = bench.made("singer", rows=5)
+    secrets.use(settings.load(data=tmp_path))
+    try:
+        done = bench.run(number)
+    finally:
+        secrets.use(sealed_by)
+    assert (done.status, done.read, done.appended) == ("failed", 0, 0)
+    assert "its key is missing" in done.error
+    assert bench.run(number).status == "done"
 
 
 def test_a_deleted_connector_leaves_its_facts_and_nothing_else(bench: Bench) -> None:

@@ -137,7 +137,8 @@ def _do(
     try:
         if held.kind != "delete":
             allowed(running.settings)
-            one = store.for_run(conn, held.connector_id)
+            # Never with an empty config in place of one that can't be read.
+            one = store.for_run(conn, held.connector_id, whole=held.kind != "install")
         else:
             one = _nobody(held.connector_id)
         conn.commit()

@@ -124,12 +124,18 @@ def get(conn: Connection, viewer: Viewer, connector_id: int) -> model.Connector:
     return _shown(viewer, for_run(conn, connector_id))
 
 
-def for_run(conn: Connection, connector_id: int, *, hold: bool = False) -> model.Connector:
-    """One connector with its secrets, for what runs it. No viewer: it is never shown."""
+def for_run(
+    conn: Connection, connector_id: int, *, hold: bool = False, whole: bool = False
+) -> model.Connector:
+    """One connector with its secrets, for what runs it. No viewer: it is never shown.
+
+    Raises `Unavailable` when `whole` is asked for and the key of the config it would run with is
+    missing; else it is as one that has none.
+    """
     row = conn.execute(GET + (" FOR NO KEY UPDATE" if hold else ""), (connector_id,)).fetchone()
     if row is None:
         raise errors.NotFound(f"There is no connector `cnn_{connector_id}`.")
-    return _connector(row)
+    return _connector(row, whole)
 
 
 def list_all(conn: Connection, viewer: Viewer) -> list[model.Connector]:
@@ -337,9 +343,10 @@ def _told(viewer: Viewer, one: model.Run) -> model.Run:
     return msgspec.structs.replace(one, lines=[], faults=[], error="", args={})
 
 
-def _connector(row: Sequence[Any]) -> model.Connector:
+def _connector(row: Sequence[Any], whole: bool = False) -> model.Connector:
     values = dict(zip(model.Connector.__struct_fields__, row, strict=True))
-    values |= {name: _unsealed(values[name]) for name in _SEALED}
+    used = "config" if values["pending"] is None else "pending"
+    values |= {name: _unsealed(values[name], whole and name == used) for name in _SEALED}
     values["config"] = values["config"] or {}
     return msgspec.convert(values, model.Connector)
 
@@ -348,13 +355,15 @@ def _sealed(conn: Connection, value: Any) -> Any:
     return secrets.seal(conn, _dumps(value).decode()) if value else value
 
 
-def _unsealed(stored: Any) -> Any:
-    """A config; None where its key is missing: then it is as if none had been given."""
+def _unsealed(stored: Any, must: bool) -> Any:
+    """A config; None where its key is missing and it need not be there."""
     if not isinstance(stored, str):
         return stored  # empty, or of before there were keys
     try:
         return msgspec.json.decode(secrets.unseal(stored))
     except errors.Unavailable:
+        if must:
+            raise
         logger.warning("a connector's config can't be read: the key of its secrets is missing")
         return None
 

@@ -27,14 +27,18 @@
 
   // ── changes of shape ─────────────────────────────────────────────────────────────────────
   function edit(word, { keep = true, from = null, said = "" } = {}) {
-    const before = data();
-    const body = new URLSearchParams(from ?? before);
-    body.set("do", word);
-    const name = document.activeElement?.name;
     busy = (busy ?? Promise.resolve()).then(async () => {
+      const before = data(); // now, not when it was asked: an edit may have been under way
+      const body = new URLSearchParams(from ?? before);
+      body.set("do", word);
+      let html;
       try {
-        work.innerHTML = await (await send("/audiences/~edit", body)).text();
+        html = await (await send("/audiences/~edit", body)).text();
       } catch (error) { toast({ text: error.message, bad: true }); return; }
+      const name = document.activeElement?.name;
+      const typed = word || from ? [] : typedSince(before); // a redraw moves no field
+      work.innerHTML = html;
+      for (const [field, value] of typed) if (form.elements[field]) form.elements[field].value = value;
       if (keep) past.push(before);
       if (past.length > 100) past.shift();
       $("[data-undo]").disabled = !past.length;
@@ -44,6 +48,9 @@
       changed(0);
     });
     return busy;
+  }
+  function typedSince(before) {
+    return [...data()].filter(([name, value]) => !before.getAll(name).includes(value));
   }
   function focus(name) {
     const place = $("[data-focus]", work)?.dataset.focus;
