@@ -51,6 +51,13 @@ def sealed_by(tmp_path_factory: pytest.TempPathFactory) -> settings.Settings:
     return chosen
 
 
+@pytest.fixture(autouse=True)
+def _sealed_as_before(sealed_by: settings.Settings) -> Iterator[None]:
+    """A command run in this process names its own keys; the next test has these again."""
+    yield
+    sealing.use(sealed_by)
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """A running server, as a URL with rights to create databases."""
