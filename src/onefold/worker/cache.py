@@ -5,6 +5,7 @@ Bounded by kernel/limits.py.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Generic, TypeVar
 
 import msgspec
@@ -63,34 +64,42 @@ class Generations(Generic[K, V]):
 
 
 class States:
-    """Decoded states in the young generation, encoded ones in the old: a third of the size."""
+    """States by fragment: those used last decoded, those before them encoded, a third of the size.
+
+    In the order of use: what is asked for moves to the end of its dictionary.
+    """
 
     def __init__(self, entries_max: int) -> None:
-        self._half = max(entries_max // 2, 1)
-        self._young: dict[int, profiles.State] = {}
-        self._old: dict[int, bytes] = {}
+        self._each = max(entries_max // 2, 1)
+        self._decoded: dict[int, profiles.State] = {}
+        self._encoded: dict[int, bytes] = {}
 
     def get(self, fragment: int) -> profiles.State | None:
         """The state, kept for longer."""
-        state = self._young.get(fragment)
-        if state is None and (packed := self._old.pop(fragment, None)) is not None:
-            state = self._young[fragment] = profiles.model.decode(packed)
+        state = self._decoded.pop(fragment, None)
+        if state is None:
+            packed = self._encoded.pop(fragment, None)
+            if packed is None:
+                return None
+            state = profiles.model.decode(packed)
+        self._decoded[fragment] = state
         return state
 
     def put(self, fragment: int, state: profiles.State) -> None:
         """Keep a state."""
-        self._young[fragment] = state
-        self._old.pop(fragment, None)
+        self._decoded[fragment] = state
+        self._encoded.pop(fragment, None)
 
     def trim(self) -> None:
-        """Turn when full; called between batches, when nobody holds a state to change it."""
-        if len(self._young) >= self._half:
-            self._old = {i: profiles.model.encode(state) for i, state in self._young.items()}
-            self._young = {}
+        """Back to the limits; called between batches, when nobody holds a state to change it."""
+        for fragment in list(islice(self._decoded, max(len(self._decoded) - self._each, 0))):
+            self._encoded[fragment] = profiles.model.encode(self._decoded.pop(fragment))
+        for fragment in list(islice(self._encoded, max(len(self._encoded) - self._each, 0))):
+            del self._encoded[fragment]
 
     def clear(self) -> None:
         """Forget everything."""
-        self._young, self._old = {}, {}
+        self._decoded, self._encoded = {}, {}
 
 
 class Entity(msgspec.Struct):

@@ -27,13 +27,32 @@ from onefold.worker.ladder import Accounts
 _CATALOG_MS = 100
 _DESK_MS = 100
 _DUE_MS = 100
-_CONCLUDE_S = 1.5
-_INGEST_S = 1.5
+_TURN_S = (1.5, 5.0)  # of ingest, then of conclusions: at least and, far behind, at most
+_BEHIND_PART = 3  # a turn lasts a third of what the worker is behind
 _UNDO_MS = 200
 _ACCOUNTS_MS = 100
 _PRUNE_MS = 600_000
 
 logger = structlog.get_logger("onefold.worker")
+
+
+class Turn:
+    """A while of one kind of work; its time moves on by whole seconds."""
+
+    def __init__(self, now_ms: int, seconds: float) -> None:
+        self._now_ms = now_ms
+        self._began = time.monotonic()
+        self._seconds = seconds
+
+    @property
+    def over(self) -> bool:
+        """Is the while past?"""
+        return time.monotonic() - self._began >= self._seconds
+
+    @property
+    def now_ms(self) -> int:
+        """The time it began at, and the whole seconds since."""
+        return self._now_ms + int(time.monotonic() - self._began) * 1000
 
 
 class Engine:
@@ -59,6 +78,7 @@ class Engine:
         self._more_backfill = True
         self._more_undo = self._more_accounts = False
         self._more_desk = False
+        self._behind_s = 0.0
 
     def step(self, now_ms: int) -> bool:
         """Do what there is to do, a bounded amount; False when there was nothing."""
@@ -67,13 +87,15 @@ class Engine:
         worked = self._decide(now_ms)
         if self._more_accounts or self._time("accounts", now_ms, _ACCOUNTS_MS):
             worked = self._take_up_accounts(now_ms) or worked
+        turn = Turn(now_ms, 0)
         worked = self._catch_up(now_ms) or worked
+        now_ms = turn.now_ms
         worked = self._conclude(now_ms) or worked
+        now_ms = turn.now_ms
         if self._more_desk or self._time("desk", now_ms, _DESK_MS):
             self._more_desk = desk.step(self.conn, self.ingest, now_ms)
             worked = self._more_desk or worked
-        if self._time("due", now_ms, _DUE_MS):
-            worked = self._due(now_ms) or worked
+        worked = self._look_at_due(now_ms) or worked
         if self._more_backfill:
             self._backfill()
             worked = True
@@ -125,14 +147,21 @@ class Engine:
     # ── ingest ─────────────────────────────────────────────────────────────────────────────────
 
     def _catch_up(self, now_ms: int) -> bool:
-        """Ingest what waits; with a backlog several batches, so that conclusions coalesce more."""
-        until = time.monotonic() + _INGEST_S
+        """Ingest what waits; with a backlog several batches, so that conclusions coalesce more.
+
+        The longer ago the newest was received, the longer: who waits for it waits little more.
+        """
         items = self._ingest(now_ms)
         worked = items > 0
-        while items * 2 > limits.batch_events_max and time.monotonic() < until:
-            self._decide(now_ms)
-            items = self._ingest(now_ms)
+        turn = Turn(now_ms, self._turn_s())
+        while items * 2 > limits.batch_events_max and not turn.over:
+            self._decide(turn.now_ms)
+            self._look_at_due(turn.now_ms)
+            items = self._ingest(turn.now_ms)
         return worked
+
+    def _turn_s(self) -> float:
+        return min(max(self._behind_s / _BEHIND_PART, _TURN_S[0]), _TURN_S[1])
 
     def _decide(self, now_ms: int) -> bool:
         """Take up humans' decisions on who is who, a transaction each; mostly there is none."""
@@ -166,7 +195,8 @@ class Engine:
             self.conn.rollback()
             self.ingest.forget(self.conn, now_ms)
             self._one_by_one(rows, now_ms)
-        metrics.lag_seconds.set(max(0, now_ms - rows[-1].received_ms) / 1000)
+        self._behind_s = max(0, now_ms - rows[-1].received_ms) / 1000
+        metrics.lag_seconds.set(self._behind_s)
         return sum(row.items for row in rows)
 
     def _batch(self, rows: list[log.Row], now_ms: int) -> None:
@@ -234,19 +264,22 @@ class Engine:
     def _conclude(self, now_ms: int) -> bool:
         """Conclude chunks for a while, so that neither ingest nor conclusions starve."""
         worked = False
-        until = time.monotonic() + _CONCLUDE_S
-        while time.monotonic() < until:
+        turn = Turn(now_ms, self._turn_s())
+        while not turn.over:
             with metrics.conclude_seconds.time():
-                n = self.conclude.step(self.conn, self.catalog, now_ms)
+                n = self.conclude.step(self.conn, self.catalog, turn.now_ms)
                 self.conn.commit()
             if n == 0:
                 break
             metrics.concluded.inc(n)
             worked = True
+            self._look_at_due(turn.now_ms)
         return worked
 
-    def _due(self, now_ms: int) -> bool:
-        """Look at those who are due; True when it leaves others to be looked at."""
+    def _look_at_due(self, now_ms: int) -> bool:
+        """Look at those who are due, if it is time to; True when there may be more."""
+        if not self._time("due", now_ms, _DUE_MS):
+            return False
         found = profiles.store.due(self.conn, now_ms, limits.conclude_chunk_max)
         if found:
             marks = [dirty.Mark(kind, i, dirty.WAKE) for kind, i in found]
