@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onefold.kernel import facts
-from onefold.profiles import fold, merge
+from onefold.profiles import fold, merge, precedence
 from onefold.profiles.model import State, Trait, decode, encode
 
 HOUR = 3_600_000
@@ -12,20 +12,23 @@ DAY = 24 * HOUR
 LEAF = fold.LeafFold(id=1, key="k", shared=False, size_ms=HOUR, keep=0, match=None)
 SHARED = fold.LeafFold(id=1, key="k", shared=True, size_ms=HOUR, keep=0, match=None)
 
+# Of each source the category; of our own facts (source 0) edits by hand too.
+SOURCES = {0: "crm", 1: "product", 2: "enrichment", 3: "import"}
 TRAITS = st.dictionaries(
     st.sampled_from("abc"), st.none() | st.integers(0, 3) | st.booleans(), max_size=3
 )
 CAMPAIGNS = st.dictionaries(st.sampled_from(["source", "gclid"]), st.sampled_from("ab"), min_size=1)
 FACTS = st.lists(
     st.builds(
-        lambda n, at, traits, account, category, campaign: facts.Fact(
-            pos=n, source_id=n % 3, category=category, kind="track", name="x", at_ms=at * HOUR,
+        lambda n, at, traits, account, source, campaign: facts.Fact(
+            pos=n, source_id=source, category=SOURCES[source], kind="track",
+            name="x" if n % 3 else precedence.EDITED, at_ms=at * HOUR,
             received_ms=10**10, message_id="", home=facts.Identifier("user_id", "u"),
             identifiers=(), account=account, traits=traits, properties={},
             campaign=campaign,
         ),
         st.integers(0, 10**6), st.integers(0, 50), TRAITS, st.none() | st.sampled_from(["p", "q"]),
-        st.sampled_from(["product", "crm"]),
+        st.sampled_from(sorted(SOURCES)),
         st.none() | CAMPAIGNS,
     ),
     max_size=25,

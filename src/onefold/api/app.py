@@ -38,6 +38,7 @@ from onefold.api import (
     stream,
     suggestions,
     suppressions,
+    traits,
     transformations,
     webhooks,
 )
@@ -73,6 +74,7 @@ def router() -> Router:
         route_handlers=[
             *people.HANDLERS,
             *personal.HANDLERS,
+            *traits.HANDLERS,
             *identity.HANDLERS,
             *namespaces.HANDLERS,
             *ladder.HANDLERS,

@@ -1,6 +1,6 @@
 """People: made of facts, read whole, in part, or a thousand at once."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get, post
@@ -11,6 +11,7 @@ from onefold.api import door, etag
 from onefold.api.call import Call, path_text
 from onefold.record import bulk, model
 from onefold.record.profile import wanted as profile
+from onefold.record.traits import history
 
 Ref = Annotated[
     str,
@@ -63,12 +64,21 @@ def get_person(
     ref: Ref,
     fields: FromQuery[str | None] = None,
     include: FromQuery[str | None] = None,
+    as_of: FromQuery[str | None] = None,
     if_none_match: etag.IfNoneMatch = None,
 ) -> Response[model.Person]:
-    """Get a person, whole or in part; 304 when `If-None-Match` names what would be answered."""
+    """Get a person, whole or in part; 304 when `If-None-Match` names what would be answered.
+
+    `as_of`: traits, events and audiences as of a past moment, nothing else.
+    """
     wanted = profile.parse(profile.PERSON, fields, include)
     with call.open() as conn:
-        found = bulk.person(conn, call.viewer, path_text(ref), wanted)
+        found: Any
+        if as_of is not None:
+            then = history.as_of(conn, call.viewer, path_text(ref), as_of)
+            found = {**wanted.cut(then), "as_of": then["as_of"]}
+        else:
+            found = bulk.person(conn, call.viewer, path_text(ref), wanted)
     answer: Response[model.Person] = etag.answer(found, if_none_match)
     return answer
 

@@ -8,7 +8,9 @@ import cyclopts
 from onefold.cli import connecting
 
 Data = Annotated[Path | None, cyclopts.Parameter(help="Folder of the server's data.")]
-Category = Literal["product", "website", "billing", "support", "email"]
+Category = Literal[
+    "product", "website", "billing", "support", "email", "enrichment", "import"
+]  # fmt: skip
 
 app = cyclopts.App(name="connectors", help="Singer taps and Airbyte sources, run as programs.")
 

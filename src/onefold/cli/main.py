@@ -14,7 +14,9 @@ from onefold.cli import database
 from onefold.kernel import clock, errors, settings
 from onefold.kernel.viewer import SYSTEM, Role
 
-Category = Literal["product", "website", "billing", "support", "email"]
+Category = Literal[
+    "product", "website", "billing", "support", "email", "enrichment", "import"
+]  # fmt: skip
 Target = Literal["people", "accounts", "events", "contacts", "companies", "tickets", "tasks"]
 Data = Annotated[Path | None, cyclopts.Parameter(help="Folder of the server's data.")]
 

@@ -101,6 +101,12 @@ dedupe_ids_max = 50_000_000  # message ids remembered; beyond it the horizon is 
 # profiles
 trait_value_bytes_max = 16_000  # one trait value, as JSON
 traits_fragment_max = 2_000  # traits kept for one fragment
+trait_replay_fragments_max = 500  # decided again by changed rules between two micro-batches
+trait_facts_max = 20_000  # facts that a history or a past moment is made of
+trait_edits_max = 100  # traits of one edit by hand
+trait_edit_bytes_max = 10_000  # of one of them
+trait_rules_max = 500  # traits with a rule of their own
+trait_origins_max = 16  # sources beside the one that counts whose word on a trait is kept
 event_names_fragment_max = 1_000  # distinct names counted per fragment; more go to "(other)"
 tail_positions_max = 64  # newest facts listed in the fragment's row; older ones in sealed chunks
 event_names_max = 20_000  # distinct names in usage tables; more go to "(other)"

@@ -1,27 +1,19 @@
 """Folding one fact into its fragment's state. Pure but for the state it changes.
 
-Source priority of traits: what a person edited in the CRM outranks what tools sent; among tools
-the later time wins, and of two values with the same time the one whose JSON sorts last, so that
-order of arrival never matters.
+Of a trait the latest word of each origin is kept, and the one that counts beside them: who comes
+first is a rule (profiles/precedence), and of equals the later time wins, and of two values with the
+same time the one whose JSON sorts last, so that order of arrival never matters.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
 from onefold.kernel import clock, facts, limits
 from onefold.profiles.model import Buckets, State, Touch, Trait
-
-PRIORITY = {
-    "crm": 2,
-    "product": 1,
-    "website": 1,
-    "billing": 1,
-    "support": 1,
-    "email": 1,
-    "system": 0,
-}
+from onefold.profiles.precedence import DEFAULT, HAND, Precedence, origin_of
+from onefold.profiles.precedence.rules import Kind
 
 
 class Rule(Protocol):
@@ -163,20 +155,117 @@ def _carry(state: State, seen: Sequence[int], at: int) -> bool:
     return changed
 
 
-def fold_traits(state: State, fact: facts.Fact) -> list[str]:
+def fold_traits(
+    state: State, fact: facts.Fact, precedence: Precedence = DEFAULT, of: Kind = "person"
+) -> list[str]:
     """Fold the fact's traits; the names whose winning value changed."""
     changed: list[str] = []
     traits = state.traits
-    priority = PRIORITY[fact.category]
+    origin = fact.source_id or origin_of(fact)
+    ranks = precedence.default
+    priority = ranks[origin] if origin in ranks else ranks.learn(origin, fact.category)
+    own = precedence.own[of]
     for name, value in fact.traits.items():
-        new = Trait(value, priority, fact.at_ms, fact.source_id)
+        if own and name in own:
+            ranks = own[name]
+            rank = ranks[origin] if origin in ranks else ranks.learn(origin, fact.category)
+        else:
+            rank = priority
+        new = Trait(value, rank, fact.at_ms, origin)
         old = traits.get(name)
-        if not wins(new, old):
-            continue
-        if old is None and len(traits) >= limits.traits_fragment_max:
-            continue
-        traits[name] = new
-        if old is None or old.value != value:
+        if origin != HAND:
+            if old is not None and old.source_id == origin:
+                if later(new, old):  # the same source again: nearly always
+                    traits[name] = new
+                    if old.value != value:
+                        changed.append(name)
+                    if rank != old.priority:  # the rules changed since
+                        _settle(state, name, _words(state, name))
+                continue
+            if old is None and name not in state.others:
+                if len(traits) < limits.traits_fragment_max:
+                    traits[name] = new
+                    changed.append(name)
+                continue
+        if _weigh(state, name, new):
+            changed.append(name)
+    return changed
+
+
+def later(new: Trait, old: Trait) -> bool:
+    """Does a word of the same origin replace the one before?"""
+    if new.at_ms != old.at_ms:
+        return new.at_ms > old.at_ms
+    return msgspec.json.encode(new.value) > msgspec.json.encode(old.value)
+
+
+def taken_back(trait: Trait) -> bool:
+    """Is it the word that takes an edit by hand back? Then what others say counts."""
+    return trait.source_id == HAND and trait.value is None
+
+
+def elect(words: Iterable[Trait]) -> Trait | None:
+    """The word that counts."""
+    best: Trait | None = None
+    for word in words:
+        if not taken_back(word) and wins(word, best):
+            best = word
+    return best
+
+
+def _words(state: State, name: str) -> dict[int, Trait]:
+    """The latest word of each origin."""
+    words = {t.source_id: t for t in state.others.get(name, ())}
+    held = state.traits.get(name)
+    if held is not None:
+        words[held.source_id] = held
+    return words
+
+
+def _weigh(state: State, name: str, new: Trait) -> bool:
+    """Take up a word where another origin has one; True when the value that counts changed."""
+    words = _words(state, name)
+    if not words and len(state.traits) >= limits.traits_fragment_max:
+        return False
+    mine = words.get(new.source_id)
+    if mine is not None and not later(new, mine):
+        return False
+    words[new.source_id] = new
+    before = state.traits.get(name)
+    _settle(state, name, words)
+    after = state.traits.get(name)
+    return (before is None) is not (after is None) or (
+        before is not None and after is not None and before.value != after.value
+    )
+
+
+def _settle(state: State, name: str, words: dict[int, Trait]) -> None:
+    """Keep the word that counts, and beside it those of the others, the newest of too many."""
+    best = elect(words.values())
+    rest = [t for t in words.values() if t is not best]
+    if best is None:
+        state.traits.pop(name, None)
+    else:
+        state.traits[name] = best
+    if rest:
+        rest.sort(key=lambda t: (t.at_ms, t.source_id), reverse=True)
+        state.others[name] = rest[: limits.trait_origins_max]
+    else:
+        state.others.pop(name, None)
+
+
+def decide_again(state: State, precedence: Precedence, of: Kind) -> list[str]:
+    """Decide every trait by these rules; names whose word that counts, or its rank, changed."""
+    changed: list[str] = []
+    for name in [*state.traits, *(n for n in state.others if n not in state.traits)]:
+        ranks = precedence.ranks(of, name)
+        words = {
+            origin: word._replace(priority=ranks.get(origin, 0))
+            for origin, word in _words(state, name).items()
+        }
+        before = state.traits.get(name)
+        _settle(state, name, words)
+        if state.traits.get(name) != before:
             changed.append(name)
     return changed
 

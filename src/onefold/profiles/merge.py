@@ -1,32 +1,59 @@
 """A person is the merge of its fragments: commutative, associative, and free to undo."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from onefold.kernel import clock
-from onefold.profiles.fold import LeafFold, day_of, first_and_last, wins
+from onefold.profiles.fold import LeafFold, day_of, elect, first_and_last, later, wins
 from onefold.profiles.model import Buckets, PersonView, State, Trait
+from onefold.profiles.precedence import HAND
 
 Spans = Sequence[tuple[int, str]]  # (from_ms, account key, "" for none), by time
 
 
-def trait(states: Iterable[State], name: str) -> Trait | None:
+def trait(states: Collection[State], name: str) -> Trait | None:
     """The winning value of a trait."""
     best: Trait | None = None
     for state in states:
         new = state.traits.get(name)
         if new is not None and wins(new, best):
             best = new
+    if best is not None and best.source_id == HAND and len(states) > 1:
+        return _unless_taken_back(states, name)
     return best
 
 
-def traits(states: Iterable[State]) -> dict[str, Trait]:
+def traits(states: Collection[State]) -> dict[str, Trait]:
     """All winning traits."""
     out: dict[str, Trait] = {}
     for state in states:
         for name, new in state.traits.items():
             if wins(new, out.get(name)):
                 out[name] = new
+    if len(states) > 1:
+        for name in [name for name, found in out.items() if found.source_id == HAND]:
+            left = _unless_taken_back(states, name)
+            if left is None:
+                del out[name]
+            else:
+                out[name] = left
     return out
+
+
+def words(states: Iterable[State], name: str) -> dict[int, Trait]:
+    """The latest word of each origin on a trait."""
+    out: dict[int, Trait] = {}
+    for state in states:
+        held = state.traits.get(name)
+        for word in [*state.others.get(name, ()), *([] if held is None else [held])]:
+            old = out.get(word.source_id)
+            if old is None or later(word, old):
+                out[word.source_id] = word
+    return out
+
+
+def _unless_taken_back(states: Iterable[State], name: str) -> Trait | None:
+    """The word that counts when one by hand would: another fragment may have taken it back."""
+    return elect(words(states, name).values())
 
 
 def carried(parts: Iterable[Mapping[int, list[int]]]) -> dict[int, tuple[int, int]]:

@@ -12,7 +12,10 @@ Buckets = dict[int, Any]  # bucket → n, or what the leaf keeps (audiences/cell
 
 
 class Trait(NamedTuple):
-    """A value with its source and time. Later wins; a higher `priority` wins over later."""
+    """A value with its origin and time. Later wins; a higher `priority` wins over later.
+
+    `source_id`: who said it, `profiles.precedence.origin_of`. A null by hand takes the word back.
+    """
 
     value: Any
     priority: int
@@ -40,6 +43,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     shares   leaf.id → account key named by the fact, or "" → bucket → n (account definitions)
     tail     newest facts, flat: at_ms, pos, at_ms, pos …; older ones are in fact_chunk
     touches  the first and the last Touch, or the one that is both; empty without a campaign
+    others   name → the latest word of each other origin that has one
     """
 
     first_ms: int = 1 << 62
@@ -53,6 +57,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     shares: dict[int, dict[str, Buckets]] = {}
     tail: list[int] = []
     touches: list[Touch] = []
+    others: dict[str, list[Trait]] = {}
 
     @property
     def was_seen(self) -> bool:

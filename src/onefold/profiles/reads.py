@@ -53,6 +53,8 @@ SELECT day, sum(n)::bigint, count(DISTINCT person_id) FROM rows GROUP BY day ORD
 """
 
 Cursor = tuple[int, int]  # (at_ms, pos) of the last fact shown
+_END = 2**62
+_READ_AT_ONCE = 1_000  # facts whose log rows are in memory together
 
 
 def person(conn: Connection, viewer: Viewer, person_id: int) -> model.PersonView | None:
@@ -88,8 +90,53 @@ def states_of(
 def account(conn: Connection, viewer: Viewer, account_id: int) -> model.PersonView | None:
     """What tools said about an account itself (group traits, its own facts)."""
     viewer.must_read()
+    return _view(conn, account_states(conn, viewer, account_id))
+
+
+def account_states(conn: Connection, viewer: Viewer, account_id: int) -> list[model.State]:
+    """The states of an account's own fragments, and of accounts that turned out to be it."""
+    viewer.must_read()
     rows = conn.execute(ACCOUNT_STATE, (account_id,), binary=True).fetchall()
-    return _view(conn, [model.decode(data) for _, data in rows])
+    return [model.decode(data) for _, data in rows]
+
+
+def account_fragments(conn: Connection, viewer: Viewer, account_id: int) -> list[int]:
+    """An account's own fragments and those of its people: whose facts may say something of it."""
+    viewer.must_read()
+    ids = [i for (i,) in conn.execute(FRAGMENTS_OF_ACCOUNT, (account_id,))]
+    return ids + [i for i, _ in conn.execute(ACCOUNT_STATE, (account_id,), binary=True)]
+
+
+def facts_of(
+    conn: Connection,
+    viewer: Viewer,
+    fragment_ids: Sequence[int],
+    facts_max: int,
+    *,
+    until_ms: int = _END,
+    contains: bytes = b"",
+) -> tuple[list[facts.Fact], bool]:
+    """The newest facts of fragments up to a moment, in the order they happened; are those all?
+
+    `contains`: items in whose bytes this does not stand may be left out, which costs less; not
+    where the request's context or a transformation may still bring it.
+    """
+    viewer.must_read()
+    bound = (until_ms + 1, -1)
+    pairs = _newest(conn, fragment_ids, bound, facts_max + 1)
+    complete = len(pairs) <= facts_max
+    rules = governance.load(conn)
+    out: list[facts.Fact] = []
+    order = [pos for _, pos in sorted(pairs)][-facts_max:]
+    for start in range(0, len(order), _READ_AT_ONCE):
+        part = order[start : start + _READ_AT_ONCE]
+        for pos, (row, envelope, raw) in log.fetch(conn, part).items():
+            shared = envelope.context is not None or rules.of(row.source_id, row.seq) is not None
+            if shared or contains in raw:
+                fact = governance.admit_at(row, envelope, pos, raw, rules)
+                if isinstance(fact, facts.Fact):
+                    out.append(fact)
+    return sorted(out, key=lambda f: (f.at_ms, f.pos)), complete
 
 
 def _view(conn: Connection, states: Sequence[model.State]) -> model.PersonView:
@@ -118,17 +165,22 @@ def timeline(
     """Facts of fragments, newest first, `limit` a page; the cursor of the next page or None."""
     viewer.must_read()
     limit = min(limit, limits.timeline_rows_max)
-    bound = before or (2**62, 2**62)
+    found = _newest(conn, fragment_ids, before or (_END, _END), limit + 1)
+    page, more = found[:limit], len(found) > limit
+    return _read(conn, page), (page[-1] if more else None)
+
+
+def _newest(
+    conn: Connection, fragment_ids: Sequence[int], bound: Cursor, want: int
+) -> list[Cursor]:
+    """The `want` newest facts before a bound, the newest first."""
     tails = [
         pair
         for _, data in conn.execute(STATES_OF, (list(fragment_ids),), binary=True)
         for pair in _pairs(model.decode(data).tail)
         if pair < bound
     ]
-    newest = heapq.nlargest(limit + 1, tails)
-    found = _with_chunks(conn, fragment_ids, newest, bound, limit + 1)
-    page, more = found[:limit], len(found) > limit
-    return _read(conn, page), (page[-1] if more else None)
+    return _with_chunks(conn, fragment_ids, heapq.nlargest(want, tails), bound, want)
 
 
 def _pairs(flat: Sequence[int]) -> Iterator[Cursor]:
@@ -193,8 +245,7 @@ def account_timeline(
 ) -> tuple[list[model.TimelineFact], Cursor | None]:
     """The account's own facts and those of its people, newest first."""
     viewer.must_read()
-    ids = [i for (i,) in conn.execute(FRAGMENTS_OF_ACCOUNT, (account_id,))]
-    ids += [i for i, _ in conn.execute(ACCOUNT_STATE, (account_id,), binary=True)]
+    ids = account_fragments(conn, viewer, account_id)
     return timeline(conn, viewer, ids, before, limit)
 
 

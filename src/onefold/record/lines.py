@@ -13,6 +13,7 @@ from onefold.record import keyset, model, naming, refs, store
 from onefold.storage import Connection, fold_name
 
 Span = tuple[int, int]
+_OURS = {profiles.precedence.HAND: "hand", profiles.precedence.SYSTEM: "system"}
 
 
 def identifiers(rows: Sequence[store.Row], seen: Mapping[int, Span]) -> list[model.IdentifierLine]:
@@ -40,7 +41,7 @@ def traits(
     return {
         name: {
             "value": trait.value,
-            "source": source_keys.get(trait.source_id, "crm"),
+            "source": _OURS.get(trait.source_id) or source_keys.get(trait.source_id, "crm"),
             "at": clock.iso(trait.at_ms) or "",
         }
         for name, trait in sorted(found.items())

@@ -12,7 +12,7 @@ import msgspec
 from onefold.kernel import ids
 from onefold.storage import fold_name
 
-CATEGORIES = ("product", "website", "billing", "support", "email")
+CATEGORIES = ("product", "website", "billing", "support", "email", "enrichment", "import")
 _GAPS = re.compile(r"[^a-z0-9]+")
 
 

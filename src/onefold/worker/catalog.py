@@ -10,7 +10,9 @@ from typing import Any, Literal
 import msgspec
 
 from onefold import audiences
+from onefold.profiles import precedence as precedences
 from onefold.profiles.fold import LeafFold
+from onefold.profiles.precedence import Precedence, store
 from onefold.record.folds import fold_of
 from onefold.storage import Connection
 
@@ -38,7 +40,10 @@ class Catalog:
     but not asked until its leaves are filled.
     """
 
-    def __init__(self, loaded: audiences.Catalog) -> None:
+    def __init__(
+        self, loaded: audiences.Catalog, precedence: Precedence = precedences.DEFAULT
+    ) -> None:
+        self.precedence = precedence
         self.revision = loaded.revision
         self.gone = [a.id for a in loaded.audiences if a.status == "deleted"]
         alive = [a for a in loaded.audiences if a.status != "deleted"]
@@ -119,9 +124,17 @@ class Catalog:
 
 def load(conn: Connection) -> Catalog:
     """The catalogue as committed now."""
-    return Catalog(audiences.load(conn))
+    return Catalog(audiences.load(conn), store.current(conn))
 
 
 def changed(conn: Connection, catalog: Catalog) -> bool:
     """Has a definition been created, changed or deleted since?"""
     return audiences.revision(conn) != catalog.revision
+
+
+def weighed_anew(conn: Connection, catalog: Catalog, now_ms: int) -> bool:
+    """Let changed rules of precedence hold from here on; were there any? The caller commits."""
+    if not store.take_up(conn, now_ms):
+        return False
+    catalog.precedence = store.current(conn)
+    return True

@@ -17,7 +17,7 @@ from onefold import audiences, governance, identity, log, profiles, storage
 from onefold.kernel import clock, facts, limits
 from onefold.profiles import dirty
 from onefold.storage import Connection, locks
-from onefold.worker import backfill, desk, metrics, rules, undo
+from onefold.worker import backfill, desk, metrics, rules, traits, undo
 from onefold.worker import catalog as catalogs
 from onefold.worker.cache import Cache
 from onefold.worker.conclude import Conclude
@@ -121,6 +121,8 @@ class Engine:
     def _replay(self, now_ms: int) -> bool:
         """Group some more identifiers by rules that changed."""
         self._more_replay = rules.step(self.conn, self.ingest, now_ms)
+        self.conn.commit()
+        self._more_replay |= traits.step(self.conn, self.catalog, self.ingest, now_ms)
         self.conn.commit()
         return self._more_replay
 
@@ -294,6 +296,9 @@ class Engine:
     def _take_up_rules(self, now_ms: int) -> None:
         """Let changed rules hold from the next row on; committed before it is read."""
         changed = rules.take_up(self.conn, self.ingest, now_ms)
+        if catalogs.weighed_anew(self.conn, self.catalog, now_ms):
+            self.conn.commit()
+            self._more_replay = True
         self._more_replay = self._more_replay or changed
         if governance.take_up(self.conn, self.ingest.seq):
             self.conn.commit()

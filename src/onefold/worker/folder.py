@@ -57,11 +57,9 @@ class Folder:
             flags |= dirty.VIEW if before is None else dirty.SEEN
         definitions: set[int] = set()
         if fact.traits and fact.kind != "group":
-            names = fold.fold_traits(state, fact)
+            names = fold.fold_traits(state, fact, self.catalog.precedence)
             if names:
-                flags |= dirty.VIEW
-                if any(map(clues.reads, names)):
-                    flags |= dirty.GROUPS
+                flags |= _flags(names)
                 definitions |= self.catalog.touched_by_traits(names, "person")
         for leaf, bucket, cell in fold.fold_leaves(state, fact, self._leaves(fact)):
             definitions |= leaf.definitions
@@ -98,7 +96,7 @@ class Folder:
         """A group call's traits are the account's."""
         own = self.own.get(account)  # a refold of the person leaves the account as it is
         if fact.traits and own is not None:
-            names = fold.fold_traits(self.states[own], fact)
+            names = self._weigh(self.states[own], fact)
             self._mark_account(account, names)
 
     def _fold_account(self, state: profiles.State, fact: facts.Fact) -> None:
@@ -108,9 +106,9 @@ class Folder:
         names: list[str] = []
         if fact.category == "crm" and isinstance(changes, dict):
             edited = {k: v[1] for k, v in changes.items() if isinstance(v, list) and len(v) == 2}
-            names = fold.fold_traits(state, msgspec.structs.replace(fact, traits=edited))
+            names = self._weigh(state, msgspec.structs.replace(fact, traits=edited))
         elif fact.traits:
-            names = fold.fold_traits(state, fact)
+            names = self._weigh(state, fact)
         self._mark_account(account, names)
         ours = dirty.CRM | dirty.CLAIMS if fact.category == "crm" else dirty.CRM
         self.marks.add(dirty.ACCOUNT, self.accounts[account], ours)
@@ -119,11 +117,23 @@ class Folder:
         """Only an account's traits: of its own fact, or of a group call of one of its people."""
         before = dict(state.traits)
         if fact.kind == "group":
-            fold.fold_traits(state, fact)
+            self._weigh(state, fact)
         else:
             self._fold_account(state, fact)
         names = [n for n, trait in state.traits.items() if before.get(n) != trait]
         self._mark_account(fact.account or fact.home.value, names)
+
+    def _weigh(self, state: profiles.State, fact: facts.Fact) -> list[str]:
+        """An account's traits by its rules."""
+        return fold.fold_traits(state, fact, self.catalog.precedence, "account")
+
+    def decided(self, person: int, account: str, names: list[str]) -> None:
+        """Mark whose traits were decided anew: a person's, or an account's by its key."""
+        if not person:
+            self._mark_account(account, names)
+            return
+        touched = self.catalog.touched_by_traits(names, "person")
+        self.marks.add(dirty.PERSON, person, _flags(names), touched)
 
     def _mark_account(self, account: str, names: list[str]) -> None:
         if not names:
@@ -143,3 +153,8 @@ class Folder:
                 columns = {n: traits[n].value for n in _ACCOUNT_COLUMNS if n in traits}
                 out.append((ids[key], columns))
         return out
+
+
+def _flags(names: list[str]) -> int:
+    """What a person's changed traits mean for lists and accounts."""
+    return dirty.VIEW | (dirty.GROUPS if any(map(clues.reads, names)) else 0)

@@ -197,7 +197,9 @@ class _Undo:
         out: list[int] = []
         for nodes in known:
             homeless = all(left.isdisjoint(positions[n[1]]) for n in nodes)
-            if homeless and all(n[2] or not states[n[1]].traits for n in nodes):
+            if homeless and all(
+                n[2] or not (states[n[1]].traits or states[n[1]].others) for n in nodes
+            ):
                 out += [n[0] for n in nodes]
         return out
 
@@ -239,7 +241,7 @@ class _Undo:
                 continue
             _, own, _ = next(iter(nodes.values()))[0]
             state = profiles.store.load_states(self.conn, [own])[own]
-            state.traits = {}
+            state.traits, state.others = {}, {}
             folder = Folder(
                 self.catalog, {own: state}, self.ingest.names, self.ingest.accounts, self.marks,
                 defaultdict(int), {key: own}, again=True,

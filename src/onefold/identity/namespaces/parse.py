@@ -15,7 +15,9 @@ from onefold.kernel.identifiers import FORMER
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
 _KINDS = ("person", "device", "account")
-_CATEGORIES = ("product", "website", "billing", "support", "email", "crm", "system")
+_CATEGORIES = (
+    "product", "website", "billing", "support", "email", "enrichment", "import", "crm", "system",
+)  # fmt: skip
 _TELLER = re.compile(r"src_[1-9][0-9]{0,9}")
 _FIELDS = Row.__struct_fields__
 _NUMBERS = {

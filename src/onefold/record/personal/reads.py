@@ -46,7 +46,7 @@ def mint(conn: Connection, viewer: Viewer, ref: str, for_s: int, now_ms: int) ->
         )
     newest = held[0]
     key_id = ids.api_id("pse", newest["id"])
-    signed = tokens.sign(sub, key_id, newest["secret"], now_ms, for_s)
+    signed = tokens.sign(sub, key_id, store.opened(newest["secret"]), now_ms, for_s)
     return {"token": signed, "expires_at": clock.iso(now_ms // 1000 * 1000 + for_s * 1000) or ""}
 
 
@@ -61,7 +61,7 @@ def me(conn: Connection, token: str, now_ms: int) -> Me:
 
     Raises `NotSignedIn`.
     """
-    secrets = {ids.api_id("pse", s["id"]): s["secret"] for s in store.secrets(conn)}
+    secrets = {ids.api_id("pse", s["id"]): store.opened(s["secret"]) for s in store.secrets(conn)}
     sub = tokens.read(token, secrets, now_ms)
     rules = store.settings(conn)
     person_id = _person(conn, sub)

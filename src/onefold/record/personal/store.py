@@ -6,6 +6,7 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from onefold.storage import Connection
+from onefold.storage import secrets as sealing
 
 Row = dict[str, Any]
 
@@ -19,6 +20,7 @@ SECRETS = "SELECT id, secret, created_by, created_at FROM personal_secret ORDER 
 ADD = (
     "INSERT INTO personal_secret (secret, created_by, created_at) VALUES (%s, %s, %s) RETURNING id"
 )
+SET = "UPDATE personal_secret SET secret = %s WHERE id = %s"
 DROP = "DELETE FROM personal_secret WHERE id = %s"
 KNOWN = """
 SELECT key FROM audience WHERE key = ANY(%s) AND of = 'person' AND status <> 'deleted'
@@ -42,14 +44,28 @@ def change(conn: Connection, row: Row) -> None:
 
 
 def secrets(conn: Connection) -> list[Row]:
-    """Secrets that hold, the newest first."""
+    """Secrets that hold, the newest first, as they are stored: `opened` opens one."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(SECRETS).fetchall()
 
 
+def opened(stored: str) -> str:
+    """The secret itself."""
+    return sealing.unseal(stored)
+
+
+def reseal(conn: Connection) -> int:
+    """Seal each with the newest key; how many were not."""
+    found = ((r["id"], sealing.resealed(r["secret"])) for r in secrets(conn))
+    anew = [(sealed, number) for number, sealed in found if sealed is not None]
+    for row in anew:
+        conn.execute(SET, row)
+    return len(anew)
+
+
 def add_secret(conn: Connection, secret: str, by: str, now: Any) -> int:
     """A new secret's id."""
-    return int(conn.execute(ADD, (secret, by, now)).fetchall()[0][0])
+    return int(conn.execute(ADD, (sealing.seal(conn, secret), by, now)).fetchall()[0][0])
 
 
 def drop_secret(conn: Connection, secret_id: int) -> bool:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from onefold import audiences, crm
 from onefold.audiences.model import Kind
+from onefold.profiles.precedence import store as precedences
 from onefold.record.preview import store, views
 from onefold.record.preview.needs import Needs
 from onefold.storage import Connection
@@ -71,6 +72,7 @@ class Question:
         self.seen = seen
         self._wanted = wanted
         self._kind = "TABLE" if several else "VIEW"
+        self._precedence = precedences.current(conn)
         self._read(conn, several=several)
         self._at: tuple[int, bool] | None = None
 
@@ -130,7 +132,7 @@ class Question:
             bound = f"at_ms <= {now_ms}" + (f" AND received_ms <= {now_ms}" if known_then else "")
             self._view(f"{of}_facts", f"SELECT * FROM {of}_facts_{self._kind} WHERE {bound}")
         for of, names in wanted.traits.items():
-            self._view(f"{of}_traits", views.traits_view(of, names))
+            self._view(f"{of}_traits", views.traits_view(of, names, self._precedence))
         if wanted.touches:
             self._view("person_touches", views.touches_view())
         if wanted.tickets:

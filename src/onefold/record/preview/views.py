@@ -11,22 +11,22 @@ from collections.abc import Iterable
 from onefold.audiences.model import Kind
 from onefold.audiences.sql_values import quote
 from onefold.kernel import clock, facts
-from onefold.profiles.fold import PRIORITY
+from onefold.profiles.precedence import CRM, EDITED, HAND, SYSTEM, Precedence
 from onefold.record.preview.needs import Facts
 
 _OURS = ", ".join(map(quote, sorted(facts.OURS)))
 _OWN = f"f.category NOT IN ({_OURS})"
 _ALL_TRAITS = {
     "person": """
-SELECT f.person_id AS entity_id, f.traits, f.category, f.happened_at, f.source_id
+SELECT f.person_id AS entity_id, f.traits, f.category, f.happened_at, f.source_id, f.name AS event
 FROM owned f
 WHERE f.traits IS NOT NULL AND f.kind <> 'group' AND {wanted}""",
     # A group call's are the account's; so is what somebody edited in the CRM.
     "account": """
-SELECT a.account_id AS entity_id, t.traits, t.category, t.happened_at, t.source_id
+SELECT a.account_id AS entity_id, t.traits, t.category, t.happened_at, t.source_id, t.event
 FROM (
   SELECT coalesce(nullif(f.account, ''), f.home_value) AS key, f.category, f.happened_at,
-    f.source_id,
+    f.source_id, f.name AS event,
     CASE WHEN f.category = 'crm' AND f.home_namespace = 'account_id'
         AND json_type(f.properties, '$.changes') = 'OBJECT'
       THEN f.properties::JSON ELSE f.traits::JSON END AS traits
@@ -64,32 +64,57 @@ def _names(names: Iterable[str]) -> str:
     return f"f.name IN ({', '.join(map(quote, sorted(names)))})"
 
 
-def traits_view(of: Kind, names: Iterable[str]) -> str:
-    """person_traits or account_traits: the winning values of these, as profiles/fold.py decides."""
-    ranks = " ".join(f"WHEN {quote(c)} THEN {n}" for c, n in PRIORITY.items())
-    order = f"(CASE category {ranks} END, happened_at, value::VARCHAR, source_id)"
+# Who said it, as profiles/precedence tells them apart.
+_ORIGIN = (
+    f"CASE WHEN source_id <> 0 THEN source_id WHEN category <> 'crm' THEN {SYSTEM} "
+    f"WHEN event = {quote(EDITED)} THEN {HAND} ELSE {CRM} END"
+)
+
+
+def traits_view(of: Kind, names: Iterable[str], precedence: Precedence) -> str:
+    """person_traits or account_traits: the winning values of these, as profiles/fold.py decides.
+
+    Of each origin the latest word; of those the one whose origin comes first by the rules, unless
+    it takes an edit by hand back.
+    """
     parts = []
     for name in sorted(names):
-        step = name.replace("~", "~0").replace("/", "~1")
-        value = f"json_extract(traits, {quote('/' + step)})"
-        if of == "account":
-            change = f"json_extract(traits, {quote('/changes/' + step)})"
-            value = (
-                "CASE WHEN category = 'crm' AND json_type(traits, '$.changes') = 'OBJECT' "
-                f"THEN CASE WHEN json_array_length({change}) = 2 "
-                f"THEN json_extract({change}, '$[1]') END ELSE {value} END"
-            )
         # The whole of a JSON text is not looked through for a name that does not occur in it.
         wanted = (
             f"contains(f.traits, {quote(name)})" if name.isascii() and name.isalnum() else "true"
         )
         found = _ALL_TRAITS[of].format(wanted=wanted)
+        order = f"({_rank(of, name, precedence)}, said_at, value::VARCHAR, origin)"
         parts.append(
-            f"SELECT entity_id, {quote(name)} AS name, arg_max(value, {order}) AS value\n"
-            f"FROM (SELECT entity_id, category, happened_at, source_id, {value} AS value\n"
-            f"FROM ({found}))\nWHERE value IS NOT NULL GROUP BY entity_id"
+            f"""SELECT entity_id, {quote(name)} AS name, arg_max(value, {order}) AS value
+FROM (
+  SELECT entity_id, origin, max(happened_at) AS said_at,
+    arg_max(value, (happened_at, value::VARCHAR)) AS value
+  FROM (
+    SELECT entity_id, happened_at, {_ORIGIN} AS origin, {_value(of, name)} AS value FROM ({found})
+  ) WHERE value IS NOT NULL GROUP BY entity_id, origin
+) WHERE NOT (origin = {HAND} AND value::VARCHAR = 'null') GROUP BY entity_id"""
         )
     return "\nUNION ALL\n".join(parts)
+
+
+def _value(of: Kind, name: str) -> str:
+    step = name.replace("~", "~0").replace("/", "~1")
+    value = f"json_extract(traits, {quote('/' + step)})"
+    if of == "person":
+        return value
+    change = f"json_extract(traits, {quote('/changes/' + step)})"
+    return (
+        "CASE WHEN category = 'crm' AND json_type(traits, '$.changes') = 'OBJECT' "
+        f"THEN CASE WHEN json_array_length({change}) = 2 "
+        f"THEN json_extract({change}, '$[1]') END ELSE {value} END"
+    )
+
+
+def _rank(of: Kind, name: str, precedence: Precedence) -> str:
+    ranks = precedence.ranks(of, name)
+    cases = " ".join(f"WHEN {origin} THEN {rank}" for origin, rank in ranks.items())
+    return f"CASE origin {cases} ELSE 0 END"
 
 
 def touches_view() -> str:
