@@ -30,11 +30,6 @@ CREATE TABLE trait_version (
   changed     bigint NOT NULL DEFAULT 0,
   ended_ms    bigint
 );
-INSERT INTO trait_version (rules, created_by) VALUES ('{}', 'system:0');
-
-ALTER TABLE source DROP CONSTRAINT source_category_check;
-ALTER TABLE source ADD CONSTRAINT source_category_check CHECK (category IN
-  ('product', 'website', 'billing', 'support', 'email', 'enrichment', 'import'));
 
 -- What traits should be, as people say it, and what they are, as a job counts it.
 CREATE TABLE trait_definition (
