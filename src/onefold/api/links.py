@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import Annotated
-from urllib.parse import quote
 
 from litestar import Response, delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
@@ -88,7 +87,9 @@ def get_attachment(call: Call, record_id: FromPath[str]) -> Response[bytes]:
     """Download a file; it is never shown in place."""
     with records.found_by_id(), call.open() as conn:
         found, body = crm.attachments.content(conn, call.viewer, record_id)
-    return Response(body, media_type="application/octet-stream", headers=download(found.name))
+    return Response(
+        body, media_type="application/octet-stream", headers=crm.attachments.download(found.name)
+    )
 
 
 @delete("/attachments/{record_id:str}", opt=door.MEMBER, sync_to_thread=True)
@@ -96,16 +97,6 @@ def delete_attachment(call: Call, record_id: FromPath[str]) -> None:
     """Delete a file for good."""
     with records.found_by_id(), call.open() as conn:
         crm.attachments.drop(conn, call.viewer, record_id)
-
-
-def download(name: str) -> dict[str, str]:
-    """Headers with which a browser keeps a file and neither shows nor runs it."""
-    return {
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
-        "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-        "Cache-Control": "private, no-store",
-    }
 
 
 HANDLERS = [

@@ -2,6 +2,7 @@
 
 import hashlib
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -84,6 +85,16 @@ def drop(conn: Connection, viewer: Viewer, attachment_id: str) -> Attachment:
     found, _ = content(conn, viewer, attachment_id)
     conn.execute(DROP, (ids.parse_id("att", attachment_id),))
     return found
+
+
+def download(name: str) -> dict[str, str]:
+    """Headers with which a browser keeps a file and neither shows nor runs it."""
+    return {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Cache-Control": "private, no-store",
+    }
 
 
 def _present(row: Any) -> Attachment:

@@ -7,6 +7,7 @@ from litestar import Litestar, Response, Router
 from onefold.web import door
 from onefold.web.handlers import (
     accounts,
+    around,
     audience_builder,
     audiences,
     connector_setup,
@@ -17,6 +18,7 @@ from onefold.web.handlers import (
     identity,
     imports,
     ladder,
+    objects,
     people,
     personal,
     plans,
@@ -34,7 +36,8 @@ from onefold.web.handlers import (
 )
 
 _ROOMS = (
-    home, people, identity, ladder, accounts, tickets, tasks, audiences, audience_builder, signals,
+    home, around, objects, people, identity, ladder, accounts, tickets, tasks, audiences,
+    audience_builder, signals,
     sources, source_items, webhooks, connectors, connector_setup, destinations, settings, imports,
     transformations, plans, review, trust, pulls, identifiers,
     personal,

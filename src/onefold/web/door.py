@@ -9,7 +9,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
@@ -118,6 +118,25 @@ class Ask(msgspec.Struct, frozen=True):
         """A date in the viewer's zone, as a date field wants it."""
         at = view.ms(value)
         return "" if at is None else view.local(at, self.tz).date().isoformat()
+
+    def minute(self, value: Any) -> str:
+        """A time in the viewer's zone, as a field for day and time wants it."""
+        at = view.ms(value)
+        return "" if at is None else f"{view.local(at, self.tz):%Y-%m-%dT%H:%M}"
+
+    def instant(self, field: str, text: str) -> str | None:
+        """The instant of such a field; None when it is empty. Raises `Invalid`."""
+        if not text:
+            return None
+        try:
+            local = datetime.fromisoformat(text)
+        except ValueError:
+            raise errors.Invalid(
+                errors.Fault(field, "is not a time.", "Choose a day and a time.")
+            ) from None
+        if local.tzinfo is None:
+            local = local.replace(tzinfo=self.tz)
+        return clock.iso(clock.from_datetime(local))
 
     def due(self, value: Any) -> tuple[view.Hue, str]:
         """A due date's colour and words."""

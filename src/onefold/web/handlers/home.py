@@ -24,6 +24,8 @@ _ACTIONS = (
     ("/accounts/new", "New account", "account", "member"),
     ("/sources/new", "New source", "source", "admin"),
     ("/destinations/new", "New webhook", "destination", "admin"),
+    ("/deals/new", "New deal", "card", "member"),
+    ("/leads/new", "New lead", "user", "member"),
     ("/audiences/new", "New audience", "audience", "admin"),
     ("/settings/keys/new", "New API key", "key", "admin"),
 )
@@ -32,7 +34,10 @@ _PLACES = (
     ("/accounts", "Accounts", "account", "G A"), ("/tickets", "Tickets", "ticket", "G T"),
     ("/tasks", "Tasks", "task", "G K"), ("/audiences", "Audiences", "audience", "G U"),
     ("/signals", "Signals", "signal", "G I"), ("/sources", "Sources", "source", "G O"),
-    ("/destinations", "Destinations", "destination", "G D"),
+    ("/destinations", "Destinations", "destination", "G E"), ("/deals", "Deals", "card", "G D"),
+    ("/deals?view=board", "Board of deals", "card", ""), ("/leads", "Leads", "user", "G L"),
+    ("/products", "Products", "card", ""), ("/subscriptions", "Subscriptions", "retry", ""),
+    ("/activities", "Activities", "clock", ""),
     ("/settings", "Settings", "settings", "G S"),
 )  # fmt: skip
 

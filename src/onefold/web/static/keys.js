@@ -5,7 +5,7 @@
   const { $, $$, openDialog, peek, closePeek } = window.onefold;
   const GO = {
     h: "/", p: "/people", a: "/accounts", t: "/tickets", k: "/tasks", u: "/audiences",
-    i: "/signals", o: "/sources", d: "/destinations", r: "/identity/review", s: "/settings",
+    i: "/signals", o: "/sources", e: "/destinations", d: "/deals", l: "/leads", r: "/identity/review", s: "/settings",
   };
   let pending = 0;
 
