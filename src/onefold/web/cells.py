@@ -131,18 +131,18 @@ def _own(field: custom.CustomField, users: Sequence[tuple[str, str]]) -> Spec:
     )  # fmt: skip
 
 
-def cell(ask: Ask, spec: Spec, record: Any) -> Cell:
+def cell(ask: Ask, frame: Frame, spec: Spec, record: Any) -> Cell:
     """A record's value as shown."""
     value = value_of(record, spec.name)
     edited = getattr(record, "edited", {}).get(spec.name)
-    by = f"{_who(edited['by'])}, {ask.ago(edited['at'])}" if edited else ""
+    by = f"{_who(frame, edited['by'])}, {ask.ago(edited['at'])}" if edited else ""
     made = _shown(ask, spec, record, value)
     return msgspec.structs.replace(made, by=by)
 
 
-def cells(ask: Ask, specs: Iterable[Spec], record: Any) -> list[Cell]:
+def cells(ask: Ask, frame: Frame, specs: Iterable[Spec], record: Any) -> list[Cell]:
     """Several, in order."""
-    return [cell(ask, spec, record) for spec in specs]
+    return [cell(ask, frame, spec, record) for spec in specs]
 
 
 def value_of(record: Any, name: str) -> Any:
@@ -185,9 +185,11 @@ def money(value: float, currency: str) -> str:
     return f"{currency} {text}"
 
 
-def _who(actor: str) -> str:
+def _who(frame: Frame, actor: str) -> str:
     kind, _, number = actor.partition(":")
-    return {"user": f"user {number}", "key": f"API key {number}"}.get(kind, "Onefold")
+    if kind == "user":
+        return dict(frame.users).get(f"usr_{number}", "A former user")
+    return f"API key {number}" if kind == "key" else "Onefold"
 
 
 def sent(ask: Ask, specs: Iterable[Spec], form: Mapping[str, str]) -> dict[str, Any]:

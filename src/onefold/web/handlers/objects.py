@@ -89,7 +89,7 @@ def _list(ask: door.Ask, noun: str) -> door.Page:
             cursor=ask.query.get("cursor") or None,
         )  # fmt: skip
         total = room.count(conn, ask.viewer, filters_of(ask), q)
-        rows = [(r, cells.cells(ask, frame.columns, r)) for r in page.rows]
+        rows = [(r, cells.cells(ask, frame, frame.columns, r)) for r in page.rows]
         return door.page(
             ask, "objects.html", rows=rows, next=page.next, total=total,
             total_text=data.total_text(total), filtered=bool(filters_of(ask) or q), **shared,
@@ -123,7 +123,7 @@ def record_page(ask: door.Ask, conn: Connection, noun: str, found: Any, **more: 
     hidden = ("name", "body") if noun != "lead" else ()
     specs = [s for s in frame.fields if s.name not in hidden and hasattr_(found, s.name)]
     values: dict[str, Any] = {
-        "f": frame, "r": found, "noun": noun, "cells": cells.cells(ask, specs, found),
+        "f": frame, "r": found, "noun": noun, "cells": cells.cells(ask, frame, specs, found),
         "counts": data.counts(conn, ask), "name": name_of(found), "conflict": False,
         **extras.around(ask, conn, noun, found),
     }  # fmt: skip
@@ -147,7 +147,7 @@ def _editor(ask: door.Ask, noun: str, ref: str, field: str) -> door.Page:
     with ask.open() as conn:
         found = crm.objects.ALL[noun].get(conn, ask.viewer, ref)
         frame = cells.frame(conn, ask, noun)
-        cell = cells.cell(ask, frame.spec(field), found)
+        cell = cells.cell(ask, frame, frame.spec(field), found)
     part = "record" if ask.query.get("as") == "record" else "row"
     return door.page(ask, "object_cell.html", f=frame, r=found, c=cell, part=part)
 
@@ -167,7 +167,7 @@ def _edit(ask: door.Ask, noun: str, ref: str) -> door.Page:
                 conn, ask.viewer, ref, values, ask.now_ms, expected_version=edits.version(form)
             )
             back = {
-                n: cells.cell(ask, frame.spec(n), before).raw
+                n: cells.cell(ask, frame, frame.spec(n), before).raw
                 for n in (s.name for s in frame.fields) if n in asked
             }  # fmt: skip
     except errors.Conflict as conflict:
@@ -199,7 +199,7 @@ def _answer(
             return door.go(ask, f"/{room.kind.plural}/{now.id}", toast)
         if part == "row":
             frame = cells.frame(conn, ask, noun)
-            row = (now, cells.cells(ask, frame.columns, now))
+            row = (now, cells.cells(ask, frame, frame.columns, now))
             return door.page(ask, "object_row.html", f=frame, row=row, toast=toast)
         if part == "board":
             return extras.board_fragment(ask, conn, ask.form, toast)

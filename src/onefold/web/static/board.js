@@ -81,9 +81,7 @@
   }, true);
 
   document.addEventListener("htmx:after:swap", () => {
-    if ($("#modal").open && !$("#modal form[data-closes]:not(.sent)")) return;
-    const sent = $("#modal form.sent");
-    if (sent) $("#modal").close();
+    if ($("#modal form.sent")) $("#modal").close();
   });
   document.addEventListener("submit", (event) => {
     if (event.target.matches?.("form[data-closes]")) event.target.classList.add("sent");
