@@ -168,3 +168,26 @@ def test_a_mapping_is_checked_as_a_whole() -> None:
     assert any("as `b` does" in t for t in told)
     assert any("`event`" in t for t in told)
     assert isinstance(errors.Invalid(*items.check("events", [], mapping)).faults, tuple)
+
+
+@pytest.mark.parametrize(
+    ("header", "target"),
+    [
+        ("id,subject,requester_id,status,due_at", "tickets"),
+        ("Case Number,Subject,Status,Priority", "tickets"),
+        ("subject,due date,status", "tasks"),
+        ("name,stage name,is closed,is won,close date", "deals"),
+        ("email,first name,last name,close date", "people"),
+    ],
+)
+def test_what_rows_are_is_told_by_their_headers(
+    header: str, target: imports.Target, tmp_path: Path
+) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(f"{header}\n{','.join('x' for _ in header.split(','))}\n", encoding="utf-8")
+    assert suggest.target(detect.look(path)) == target
+
+
+def test_that_a_deal_is_closed_is_no_status_of_it(tmp_path: Path) -> None:
+    found = _suggest(tmp_path, "deals", "name,is_closed,is_won", "A,TRUE,FALSE", "B,false,false")
+    assert found == {"name": "name", "is_closed": "", "is_won": ""}

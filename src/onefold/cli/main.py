@@ -17,7 +17,10 @@ from onefold.kernel.viewer import SYSTEM, Role
 Category = Literal[
     "product", "website", "billing", "support", "email", "enrichment", "import"
 ]  # fmt: skip
-Target = Literal["people", "accounts", "events", "contacts", "companies", "tickets", "tasks"]
+Target = Literal[
+    "people", "accounts", "events", "contacts", "companies", "leads", "deals", "products",
+    "subscriptions", "activities", "tickets", "tasks",
+]  # fmt: skip
 Data = Annotated[Path | None, cyclopts.Parameter(help="Folder of the server's data.")]
 
 app = cyclopts.App(

@@ -156,6 +156,13 @@ class Records(Reading[T]):
             conn, viewer, found, rest, now_ms, expected_version=expected_version, into=into
         ), False
 
+    def known(self, conn: Connection, viewer: Viewer, values: Mapping[str, Any]) -> int | None:
+        """The row that has the first unique value that is given, if any has."""
+        viewer.must_read()
+        name = next((n for n in self.kind.unique if values.get(n)), "")
+        value = str(values.get(name, "")).strip()
+        return store.by_unique(conn, self.kind.noun, name, value) if value else None
+
     def archive(
         self,
         conn: Connection,

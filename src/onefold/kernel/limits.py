@@ -83,9 +83,9 @@ postgres_wait_told_s = 5  # between two log lines while a server recovers
 log_row_items_max = 65_536  # a position is seq << 16 | item
 
 # worker
-batch_events_max = 16_000  # facts of one micro-batch (whole log rows, at least one)
+batch_events_max = 8_000  # facts of one micro-batch (whole log rows, at least one)
 batch_bytes_max = 16_000_000
-states_cached_max = 50_000  # decoded fragment states in memory
+states_cached_max = 36_000  # decoded fragment states in memory
 identifiers_cached_max = 130_000
 people_cached_max = 50_000
 accounts_cached_max = 20_000  # accounts whose sums over people are kept
@@ -389,6 +389,7 @@ import_chunk_rows = 1_000  # rows of a file that are appended in one transaction
 import_crm_chunk_rows = 100  # rows of a file that become CRM rows in one transaction
 import_sample_rows = 100
 import_preview_rows = 10_000  # rows that a preview reads
+import_preview_crm_rows = 1_000  # of CRM records, which it writes and takes back
 import_faults_max = 100  # faults that are told; the rest is counted
 import_shown_chars_max = 80  # of a value in a fault
 

@@ -87,7 +87,8 @@ def preview(
     builder = connectors.rows.Builder(plan, one.api_id, now_ms)
     chunk = [builder.record(row, number) for number, row in enumerate(rows, 1)]
     source = sources.get(conn, SYSTEM, one.source_id)
-    out = import_rows.look_at(conn, viewer, builder, chunk, source, set())
+    with conn.transaction(force_rollback=True):
+        out = import_rows.look_at(conn, builder, chunk, source, set())
     return msgspec.structs.replace(
         out, rows=len(rows), whole=False, examples=out.examples[:5]
     )  # fmt: skip

@@ -1,10 +1,12 @@
 """Rows of a file to CRM records: found or made by the CRM's own commands, each noted for a revert.
 
-A contact is found by its e-mail; a company by key, else domain, else name; tickets and tasks are
-always new. A company that a row names and nobody knows is made. Values of other tools are
-understood: a `solved` ticket is resolved, a `normal` priority is medium.
+A contact is found by its e-mail; a company by key, else domain, else name; a lead by e-mail, what
+has an id elsewhere by that, a product by its code; tickets and tasks are always new. A company that
+a row names and nobody knows is made. Values of other tools are understood: a `solved` ticket is
+resolved, a `normal` priority is medium, `€ 1.200,50` is 1200.50 EUR.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -17,14 +19,17 @@ from onefold.kernel.viewer import Viewer
 from onefold.record import words
 from onefold.sources import imports
 from onefold.sources.imports.read import Record
-from onefold.storage import Connection
+from onefold.storage import Connection, fold_name
 
 Change = tuple[int, str, int, Mapping[str, Any] | None, int]
-NOUNS = {"contacts": "contact", "companies": "account", "tickets": "ticket", "tasks": "task"}
-_ROOMS: dict[str, Any] = {
-    "contact": crm.contacts, "account": crm.accounts, "ticket": crm.tickets, "task": crm.tasks,
+NOUNS = {
+    **{room.kind.plural: noun for noun, room in crm.objects.ALL.items()}, "companies": "account",
 }  # fmt: skip
-_PREFIX = {"contact": "con", "account": "acc", "ticket": "tkt", "task": "tsk"}
+_ROOMS = crm.objects.ALL
+_BY_PERSON = ("task", "deal", "subscription", "activity")  # whose e-mail is a contact's
+_ELSEWHERE = ("account", "stage", "pipeline")  # what is resolved by itself
+_MONEY = ("amount", "price", "mrr")
+_FRACTION = re.compile(r"[01]?\.\d+")
 
 
 class Tally(msgspec.Struct):
@@ -38,6 +43,7 @@ class Tally(msgspec.Struct):
     items: list[crm.Item] = []
     records: dict[int, int] = {}  # the record that a row became, by the row's number
     same: set[int] = set()  # rows that changed nothing
+    examples: list[dict[str, object]] = []  # values of the first rows
 
 
 class Writer:
@@ -54,7 +60,10 @@ class Writer:
         self.builder = builder
         self.noun = NOUNS[target]
         self.known = known
+        self._room = _ROOMS[self.noun]
+        self._once = {f.name for f in self._room.kind.fields if f.once}
         self._owners: dict[str, str] | None = None
+        self._stages: Stages | None = None
 
     def write(self, conn: Connection, rows: Sequence[Record], now_ms: int) -> Tally:
         """Each row by itself: a wrong one is a fault, and its neighbours go on."""
@@ -83,11 +92,8 @@ class Writer:
             out.items += part.items
             out.records |= part.records
             out.same |= part.same
+            out.examples += part.examples[: 5 - len(out.examples)]
         return out
-
-    def exists(self, conn: Connection, values: Mapping[str, Any]) -> bool:
-        """Whether a row's record is there already: for previews."""
-        return self._find(conn, values) is not None
 
     def values(self, conn: Connection, fields: dict[str, Any]) -> dict[str, Any]:
         """Fields of a row as the CRM's commands take them, references aside."""
@@ -97,16 +103,43 @@ class Writer:
                 owner = self._owner(conn, value)
                 if owner:
                     out["owner_id"] = owner
-            elif name == "name" and self.noun == "contact":
+            elif name == "name" and self.noun in ("contact", "lead"):
                 first, _, last = value.partition(" ")
                 out.setdefault("first_name", first)
                 out.setdefault("last_name", last)
-            elif name == "tags":
-                out[name] = [t for t in value.strip("[]").replace(";", ",").split(",") if t.strip()]
-            elif name != "account":
-                known = name in words.WORDS.get(self.noun, {})
-                out[name] = words.ours(self.noun, name, value) if known else value
+            elif name in _MONEY:
+                out[name], code = imports.values.amount(value)
+                if code:
+                    out.setdefault("currency", code)
+            elif name not in _ELSEWHERE:
+                out[name] = self._plain(name, value)
+        if self.noun == "subscription":
+            out.setdefault("name", out.get("plan", ""))
+        if self.noun == "deal":
+            out |= self._place(conn, fields.get("pipeline", ""), fields.get("stage", ""), out)
         return out
+
+    def _plain(self, name: str, value: str) -> Any:
+        """One value as our own fields hold it."""
+        if name == "tags":
+            return [t for t in value.strip("[]").replace(";", ",").split(",") if t.strip()]
+        if name == "currency":
+            return value.strip().upper()
+        if name == "probability":
+            return _percent(value)
+        known = name in words.WORDS.get(self.noun, {})
+        return words.ours(self.noun, name, value) if known else value
+
+    def _place(
+        self, conn: Connection, pipeline: str, stage: str, values: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Pipeline and stage of a deal, by the names people gave them. Raises `Invalid`."""
+        if self._stages is None:
+            self._stages = Stages(crm.pipeline.list_all(conn, self.viewer))
+        found = self._stages.find(pipeline, stage)
+        if "stage_id" in found:
+            values.pop("status", None)  # the stage says it
+        return found
 
     def _row(
         self, conn: Connection, record: Record, fields: dict[str, Any], now_ms: int, out: Tally
@@ -114,23 +147,24 @@ class Writer:
         values = self.values(conn, fields)
         if fields.get("account"):
             values["account_id"] = self._account(conn, record, fields["account"], now_ms, out)
-        if self.noun == "task" and values.get("email"):
+        if self.noun in _BY_PERSON and values.get("email"):
             values["contact_id"] = self._contact(conn, record, values, now_ms, out)
             del values["email"]
         elif self.noun == "ticket" and values.get("email"):
             self._contact(conn, record, values, now_ms, out)
+        out.examples.append(dict(values))
         there, before = self._before(conn, record, values)
         if there is None:
             out.records[record.number] = self._create(conn, self.noun, record, values, now_ms, out)
             out.created += 1
             return
-        room = _ROOMS[self.noun]
         out.records[record.number] = there
+        values = {n: v for n, v in values.items() if n not in self._once}
         if self.noun == "account":
             values = {n: v for n, v in values.items() if n != "key"}
         elif self.noun == "ticket":
             values.pop("email", None)  # whose ticket it is was said when it was opened
-        after = room.update(conn, self.viewer, there, values, now_ms, into=out.items)
+        after = self._room.update(conn, self.viewer, there, values, now_ms, into=out.items)
         if after.version == before["version"]:
             out.unchanged += 1
             out.same.add(record.number)
@@ -165,7 +199,7 @@ class Writer:
         out: Tally,
     ) -> int:
         made = _ROOMS[noun].create(conn, self.viewer, values, now_ms, into=out.items)
-        row_id = ids.parse_id(_PREFIX[noun], made.id)
+        row_id = ids.parse_id(_ROOMS[noun].kind.prefix, made.id)
         out.changes.append((record.number, noun, row_id, None, made.version))
         return row_id
 
@@ -181,7 +215,8 @@ class Writer:
                     return found[value]
                 if name == "key" and value:
                     return None
-        return None
+            return None
+        return self._room.known(conn, self.viewer, values)
 
     def _contact(
         self, conn: Connection, record: Record, values: Mapping[str, Any], now_ms: int, out: Tally
@@ -220,6 +255,53 @@ class Writer:
         column = self.builder.column(fault.field)
         value = fields.get(fault.field, "")
         return self.builder.fault(record, column, value, fault.problem, fault.remedy)
+
+
+class Stages:
+    """The pipelines' stages by name."""
+
+    def __init__(self, pipelines: Sequence[crm.pipeline.Pipeline]) -> None:
+        self._pipelines = pipelines
+
+    def find(self, pipeline: str, stage: str) -> dict[str, str]:
+        """`pipeline_id` and `stage_id` as far as they are named. Raises `Invalid`."""
+        known = self._pipelines
+        out: dict[str, str] = {}
+        if pipeline:
+            known = [p for p in known if _same(pipeline, p.name, p.id)]
+            if not known:
+                raise _unknown("pipeline", [p.name for p in self._pipelines])
+            out["pipeline_id"] = known[0].id
+        if stage:
+            found = next((s for p in known for s in p.stages if _same(stage, s.name, s.id)), None)
+            if found is None:
+                raise _unknown("stage", [s.name for p in known for s in p.stages])
+            out["stage_id"] = found.id
+        return out
+
+
+def _same(said: str, *names: str) -> bool:
+    """`closedwon`, `Closed Won` and `closed-won` are the same."""
+    plain = _plain(said)
+    return any(_plain(name) == plain for name in names)
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in fold_name(text) if c.isalnum())
+
+
+def _unknown(field: str, names: Sequence[str]) -> errors.Invalid:
+    shown = ", ".join(names[:10])
+    remedy = f"Add the {field}, leave the column out, or use one of {shown}."
+    return errors.Invalid(errors.Fault(field, f"is no {field} here.", remedy))
+
+
+def _percent(value: str) -> str:
+    """`40`, `40 %` and `0.4` alike."""
+    plain = value.strip().rstrip("%").strip()
+    if "%" not in value and _FRACTION.fullmatch(plain) and float(plain) <= 1:
+        return str(round(float(plain) * 100))
+    return plain.removesuffix(".0")
 
 
 def undo_some(conn: Connection, viewer: Viewer, import_id: int) -> int:

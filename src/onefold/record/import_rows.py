@@ -10,7 +10,7 @@ import msgspec
 
 from onefold import governance, identity, sources
 from onefold.kernel import clock, errors, facts
-from onefold.kernel.viewer import Viewer
+from onefold.kernel.viewer import SYSTEM
 from onefold.record import import_crm
 from onefold.sources import imports
 from onefold.sources.imports.read import Record
@@ -101,13 +101,15 @@ def items(
 
 def look_at(
     conn: Connection,
-    viewer: Viewer,
     builder: imports.items.Builder,
     chunk: Sequence[Record],
     source: sources.Source | None,
     known: set[object],
 ) -> Preview:
-    """What these rows would come to; `known` takes whom they name, for the next ones."""
+    """What these rows would come to; `known` takes whom they name, for the next ones.
+
+    CRM records are written to find out: call it in a transaction that is rolled back.
+    """
     out = Preview()
     if builder.target in imports.FACT_TARGETS:
         built = items(conn, builder, chunk, source, clock.now_ms())
@@ -122,18 +124,9 @@ def look_at(
             out.created += not matched
         out.examples = [imports.items.sent_of(raw) for raw in built.items[:5]]
         return out
-    writer = import_crm.Writer(viewer, builder, builder.target)
-    for record in chunk:
-        row = builder.read(record)
-        if isinstance(row, imports.RowFault):
-            out.faults.append(row)
-            out.refused += 1
-            continue
-        values = writer.values(conn, dict(row[0]))
-        name = str(values.get("email") or values.get("key") or values.get("domain") or "").lower()
-        matched = writer.exists(conn, values) or (bool(name) and name in known)
-        known.add(name)
-        out.matched += matched
-        out.created += not matched
-        out.examples.append(values)
+    writer = import_crm.Writer(SYSTEM, builder, builder.target)  # it is all taken back
+    done = writer.write(conn, chunk, clock.now_ms())
+    out.created, out.matched = done.created, done.matched + done.unchanged
+    out.faults, out.refused = done.faults, len(done.faults)
+    out.examples = done.examples
     return out

@@ -109,20 +109,26 @@ def preview(
     out = Preview()
     known: set[object] = set()
     rows = imports.read.records(Path(one.path), one.format)
-    most = limits.import_preview_rows if rows_max is None else rows_max
-    for chunk in _chunks(itertools.islice(rows, most), limits.import_chunk_rows):
-        part = import_rows.look_at(
-            conn, viewer, _builder(one, clock.now_ms()), chunk, _source(conn, one), known
-        )
-        out.rows += len(chunk)
-        out.created += part.created
-        out.matched += part.matched
-        out.refused += part.refused
-        out.filtered += part.filtered
-        out.faults += part.faults[: limits.import_faults_max - len(out.faults)]
-        out.examples += part.examples[: 5 - len(out.examples)]
+    most = _preview_rows(one.target) if rows_max is None else rows_max
+    with conn.transaction(force_rollback=True):  # CRM records are written to see what comes of it
+        for chunk in _chunks(itertools.islice(rows, most), limits.import_chunk_rows):
+            part = import_rows.look_at(
+                conn, _builder(one, clock.now_ms()), chunk, _source(conn, one), known
+            )
+            out.rows += len(chunk)
+            out.created += part.created
+            out.matched += part.matched
+            out.refused += part.refused
+            out.filtered += part.filtered
+            out.faults += part.faults[: limits.import_faults_max - len(out.faults)]
+            out.examples += part.examples[: 5 - len(out.examples)]
     out.whole = next(rows, None) is None
     return out
+
+
+def _preview_rows(target: imports.Target) -> int:
+    facts_only = target in imports.FACT_TARGETS
+    return limits.import_preview_rows if facts_only else limits.import_preview_crm_rows
 
 
 # ── start, stop, revert ────────────────────────────────────────────────────────────────────────

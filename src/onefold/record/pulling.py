@@ -135,7 +135,7 @@ def preview(
             before = pulls.store.known(conn, one.id, {n.name for n in named})
             fresh = pulls.names.news(named, before, 0, chunks.last, once=one.target == "events")
             there, records = _split(fresh, out.rows)
-            seen = import_rows.look_at(conn, viewer, builder, records, source, known)
+            seen = import_rows.look_at(conn, builder, records, source, known)
             out.matched += there
             conn.rollback()
             _add(out, seen)

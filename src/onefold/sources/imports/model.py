@@ -5,9 +5,15 @@ from typing import Any, Literal
 
 import msgspec
 
-Target = Literal["people", "accounts", "events", "contacts", "companies", "tickets", "tasks"]
+Target = Literal[
+    "people", "accounts", "events", "contacts", "companies", "leads", "deals", "products",
+    "subscriptions", "activities", "tickets", "tasks",
+]  # fmt: skip
 FACT_TARGETS: tuple[Target, ...] = ("people", "accounts", "events")
-CRM_TARGETS: tuple[Target, ...] = ("contacts", "companies", "tickets", "tasks")
+CRM_TARGETS: tuple[Target, ...] = (
+    "contacts", "companies", "leads", "deals", "products", "subscriptions", "activities", "tickets",
+    "tasks",
+)  # fmt: skip
 TARGETS: tuple[Target, ...] = (*FACT_TARGETS, *CRM_TARGETS)
 Kind = Literal["csv", "jsonl", "parquet", "xlsx", "table"]  # a table has no file
 As = Literal["text", "number", "boolean", "time", "dmy", "mdy", "json"]
@@ -19,6 +25,26 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "events": ("event", "user_id", "email", "anonymous_id", "account_id", "timestamp"),
     "contacts": ("email", "first_name", "last_name", "name", "title", "phone", "account", "owner"),
     "companies": ("key", "name", "domain", "industry", "plan", "owner"),
+    "leads": (
+        "email", "first_name", "last_name", "name", "title", "phone", "company", "domain", "source",
+        "status", "rating", "reason", "description", "owner", "external_id", "created_at",
+    ),
+    "deals": (
+        "name", "stage", "pipeline", "status", "amount", "currency", "close_date", "probability",
+        "kind", "source", "reason", "description", "next_step", "email", "account", "owner",
+        "external_id", "created_at",
+    ),
+    "products": (
+        "name", "code", "description", "family", "price", "currency", "billing", "active",
+    ),
+    "subscriptions": (
+        "name", "status", "plan", "seats", "mrr", "currency", "start_date", "renewal_date",
+        "end_date", "email", "account", "owner", "external_id",
+    ),
+    "activities": (
+        "kind", "subject", "body", "at", "minutes", "direction", "outcome", "location", "email",
+        "account", "owner", "external_id",
+    ),
     "tickets": (
         "subject", "content", "status", "priority", "category", "tags", "channel", "email",
         "account", "owner",
@@ -27,6 +53,10 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "subject", "body", "status", "priority", "kind", "due_at", "email", "account", "owner",
     ),
 }  # fmt: skip
+TIMES = frozenset((
+    "timestamp", "due_at", "close_date", "created_at", "at", "start_date", "renewal_date",
+    "end_date",
+))  # fmt: skip
 # Where columns without a field of their own go.
 OPEN = {"people": "traits", "accounts": "traits", "events": "properties"}
 # One of each group has to be there.
@@ -36,6 +66,11 @@ NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "events": (("event",), ("user_id", "email", "anonymous_id", "account_id")),
     "contacts": (("email", "first_name", "last_name", "name"),),
     "companies": (("key", "name", "domain"),),
+    "leads": (("email", "first_name", "last_name", "name", "company"),),
+    "deals": (("name",),),
+    "products": (("name",),),
+    "subscriptions": (("name", "plan"), ("email", "account")),
+    "activities": (("subject", "body"),),
     "tickets": (("subject",), ("email", "account")),
     "tasks": (("subject",),),
 }

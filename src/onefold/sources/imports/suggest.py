@@ -9,7 +9,16 @@ from typing import Any
 import yaml
 
 from onefold.sources.imports import values
-from onefold.sources.imports.model import FIELDS, OPEN, As, Column, Mapping, Sample, Target
+from onefold.sources.imports.model import (
+    FIELDS,
+    OPEN,
+    TIMES,
+    As,
+    Column,
+    Mapping,
+    Sample,
+    Target,
+)
 from onefold.storage import fold_name
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -25,10 +34,60 @@ _NAMES: dict[str, str] = yaml.safe_load(
 # Fields that a company's name goes to.
 _COMPANY = {
     "people": ("account_id",), "events": ("account_id",), "contacts": ("account",),
-    "tickets": ("account",), "tasks": ("account",), "accounts": ("name",), "companies": ("name",),
+    "tickets": ("account",), "tasks": ("account",), "deals": ("account",),
+    "subscriptions": ("account",), "activities": ("account",), "leads": ("company",),
+    "accounts": ("name",), "companies": ("name",),
 }  # fmt: skip
+_TICKET_WORDS = {
+    "requester",
+    "requesterid",
+    "submitterid",
+    "viachannel",
+    "ticketid",
+    "ticketnumber",
+    "satisfactionrating",
+    "ticketpriority",
+    "ticketstatus",
+    "casenumber",
+}
 _TASK_WORDS = {"duedate", "dueat", "activitydate", "tasktype", "tasksubtype"}
+# Headers that only one kind of record has.
+_TELLING: dict[Target, set[str]] = {
+    "deals": {
+        "dealname",
+        "dealtitle",
+        "dealstage",
+        "dealvalue",
+        "dealid",
+        "opportunityname",
+        "stagename",
+        "opportunityid",
+        "forecastcategory",
+        "closedate",
+        "expectedclosedate",
+        "dealpipelinestageid",
+    },
+    "leads": {
+        "leadstatus",
+        "leadname",
+        "leadid",
+        "isconverted",
+        "convertedcontactid",
+        "leadrating",
+    },
+    "subscriptions": {"mrr", "currentperiodend", "renewaldate", "subscriptionstatus"},
+    "products": {"sku", "productcode", "productname", "unitprice"},
+    "activities": {
+        "activitytype",
+        "calldirection",
+        "callduration",
+        "meetingoutcome",
+        "calloutcome",
+    },
+}
+_PERSON_WORDS = {"email", "emailaddress", "firstname", "lastname", "event", "eventname"}
 _EVENT_WORDS = {"event", "eventname", "eventtype"}
+_FLAGS = ("true", "false", "0", "1")
 _BY_END = ("email", "phone")
 _SYNONYMS = {field: tuple(names.split()) for field, names in _NAMES.items()}
 # Traits by the names of the Segment spec.
@@ -71,11 +130,17 @@ def mapping(target: Target, sample: Sample) -> Mapping:
 
 def target(sample: Sample) -> Target:
     """What the file is most likely about."""
-    heads = {normal(c) for c in sample.columns}
+    heads = {shown for c in sample.columns for shown in (normal(c), _whole(c))}
 
     def has(*fields: str) -> bool:
         return any(not heads.isdisjoint(_SYNONYMS[field]) for field in fields)
 
+    telling = {of: len(heads & words) for of, words in _TELLING.items()}
+    most = max(telling, key=lambda of: telling[of])
+    if telling[most] > 1 or (telling[most] and not heads & _PERSON_WORDS):
+        return most
+    if "subject" in heads and heads & _TICKET_WORDS:
+        return "tickets"
     if "subject" in heads and heads & _TASK_WORDS:
         return "tasks"
     if "subject" in heads or (has("priority") and has("content") and has("status")):
@@ -98,6 +163,10 @@ def normal(header: str) -> str:
     return "".join(parts)
 
 
+def _whole(header: str) -> str:
+    return "".join(p for p in _WORDS.split(fold_name(_CAMEL.sub(" ", header))) if p)
+
+
 def _score(target: Target, field: str, column: str, found: Sequence[Any]) -> int:
     if _NOISE.search(column):
         return 0
@@ -114,19 +183,24 @@ def _score(target: Target, field: str, column: str, found: Sequence[Any]) -> int
         return score - 15 if score else 0
     if emails and emails * 2 > len(texts) and field not in ("user_id", "owner", "account_id"):
         return 0
-    if field in ("timestamp", "due_at") and texts and not values.time_kind(texts, mostly=True):
-        return 0  # a few that are none are faults of their rows
-    if field == "domain" and texts and not all(_DOMAIN.fullmatch(t.strip()) for t in texts):
-        return 0
-    return score
+    return 0 if texts and _unlike(field, texts) else score
+
+
+def _unlike(field: str, texts: Sequence[str]) -> bool:
+    """Are these no values of the field, whatever the header says?"""
+    if field in TIMES:
+        return not values.time_kind(texts, mostly=True)  # a few are faults of their rows
+    if field in ("status", "stage"):
+        return all(t.lower() in _FLAGS for t in texts)  # that it is closed says not how
+    return field == "domain" and not all(_DOMAIN.fullmatch(t.strip()) for t in texts)
 
 
 def _by_header(field: str, column: str) -> int:
     """100 and down for a known name, 30 for one that ends in a known one."""
     text = normal(column)
     if text == "id":
-        return 70 if field in ("user_id", "account_id", "key") else 0
-    whole = "".join(p for p in _WORDS.split(fold_name(_CAMEL.sub(" ", column))) if p)
+        return 70 if field in ("user_id", "account_id", "key", "external_id") else 0
+    whole = _whole(column)
     names = _SYNONYMS.get(field, ())
     for shown in (text, whole):
         if shown in names:
@@ -140,7 +214,7 @@ def _column(target: Target, column: str, field: str, found: Sequence[Any]) -> Co
         return Column()
     if field in FIELDS[target]:
         kind: As = "text"
-        if field in ("timestamp", "due_at"):
+        if field in TIMES:
             kind = values.time_kind([str(v) for v in found], mostly=True) or "time"
         return Column(field, kind)
     if target not in OPEN:

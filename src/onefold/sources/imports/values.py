@@ -14,6 +14,11 @@ from onefold.sources.imports.model import As
 
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9]\d*|\d{1,3}(?:,\d{3})+)(?:\.\d+)?(?:[eE][-+]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[-+]?\d+", re.ASCII)
+_SIGNS = {"€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "US$": "USD", "$": ""}
+_CODE = re.compile(r"(?<![A-Za-z])[A-Za-z]{3}(?![A-Za-z])", re.ASCII)
+_GAPS = re.compile(r"[\s'\u2019\u00a0\u202f]+")
+_DIGITS = re.compile(r"\d[\d.,]*", re.ASCII)
+_GROUP = 4  # a comma and three digits: thousands
 _YES = frozenset(("true", "yes", "t", "y"))
 _NO = frozenset(("false", "no", "f", "n"))
 _SLASHED = re.compile(
@@ -79,6 +84,30 @@ def number(value: Any) -> int | float:
         raise Unfit("is not a number.", "Correct it, leave it empty, or read the column as text.")
     plain = shown.replace(",", "")
     return int(plain) if _WHOLE.fullmatch(plain) and len(plain) < 19 else float(plain)
+
+
+def amount(shown: str) -> tuple[str, str]:
+    """A sum of money as people write it, as a plain number and its currency ("" for unsaid).
+
+    `€ 1.200,50`, `1,200.50 USD`, `(1 200)`; what is none comes back as it is.
+    """
+    text_, code = shown.strip(), ""
+    for sign, named in _SIGNS.items():
+        if sign in text_:
+            text_, code = text_.replace(sign, ""), named
+    if letters := _CODE.search(text_):
+        text_, code = text_.replace(letters[0], ""), letters[0].upper()
+    text_ = _GAPS.sub("", text_)
+    negative = (text_.startswith("(") and text_.endswith(")")) or text_.startswith("-")
+    digits = text_.strip("()-+")
+    if not _DIGITS.fullmatch(digits):
+        return shown, ""
+    comma, point = digits.rfind(","), digits.rfind(".")
+    if comma > point >= 0 or (point < 0 <= comma and len(digits) - comma != _GROUP):
+        digits = digits.replace(".", "").replace(",", ".")  # 1.200,50 or 12,5
+    elif digits.count(".") > 1:
+        digits = digits.replace(".", "")
+    return ("-" if negative else "") + digits.replace(",", ""), code
 
 
 def boolean(value: Any) -> bool:

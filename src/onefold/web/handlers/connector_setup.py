@@ -16,10 +16,9 @@ from onefold.web import data, door, schema
 from onefold.web.handlers.connectors import number_of, show
 
 TARGETS = [
-    ("people", "People (facts)"), ("accounts", "Accounts (facts)"), ("events", "Events (facts)"),
-    ("contacts", "Contacts (CRM)"), ("companies", "Companies (CRM)"), ("tickets", "Tickets (CRM)"),
-    ("tasks", "Tasks (CRM)"),
-]  # fmt: skip
+    (t, f"{t.capitalize()} ({'facts' if t in imports.FACT_TARGETS else 'CRM'})")
+    for t in imports.TARGETS
+]
 KINDS = ("text", "number", "boolean", "time", "dmy", "mdy", "json")
 _MODES = {"incremental": "Only what is new", "full_refresh": "All of it each time"}
 

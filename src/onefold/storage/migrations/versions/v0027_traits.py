@@ -1,4 +1,4 @@
-"""Collection: fragments by person, suppressions."""
+"""Traits: the first rules of precedence; categories of sources."""
 
 from pathlib import Path
 
