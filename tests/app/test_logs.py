@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
+from pyiceberg.io import load_file_io
 
 from onefold.app import logs
 from onefold.kernel import settings
@@ -42,3 +44,13 @@ def test_a_traceback_shows_no_local_variables_and_a_field_no_secret(
     assert "it failed too" in told
     assert "ann@acme.co" not in told
     assert "tk_1234" not in told
+
+
+def test_the_lake_library_says_only_what_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(settings.load(log_format="json"), "jobs")
+    load_file_io({}, location=f"file://{tmp_path}")
+    assert capsys.readouterr().err == ""
+    logging.getLogger("pyiceberg.io").warning("no such place")
+    assert "no such place" in capsys.readouterr().err

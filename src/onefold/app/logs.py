@@ -54,6 +54,6 @@ def configure(settings: Settings, process: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(level, logging.INFO))
-    for noisy in ("alembic", "_granian", "granian", "psycopg.pool", "procrastinate"):
+    for noisy in ("alembic", "_granian", "granian", "psycopg.pool", "procrastinate", "pyiceberg"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
     structlog.contextvars.bind_contextvars(process=process)
