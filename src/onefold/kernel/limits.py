@@ -85,14 +85,14 @@ log_row_items_max = 65_536  # a position is seq << 16 | item
 # worker
 batch_events_max = 8_000  # facts of one micro-batch (whole log rows, at least one)
 batch_bytes_max = 16_000_000
-states_cached_max = 36_000  # decoded fragment states in memory
-identifiers_cached_max = 130_000
-people_cached_max = 50_000
+states_cached_max = 28_000  # decoded fragment states in memory
+identifiers_cached_max = 90_000
+people_cached_max = 30_000
 accounts_cached_max = 20_000  # accounts whose sums over people are kept
 conclude_chunk_max = 2_000  # people or accounts concluded in one transaction
 undo_fragments_step_max = 500  # whose facts are read at once when an import is taken back
 idle_poll_ms = 25
-identifiers_read_max = 64_000  # values whose normal form is remembered, for one version of rules
+identifiers_read_max = 32_000  # values whose normal form is remembered, for one version of rules
 
 # dedupe
 dedupe_horizon_days = 7
