@@ -42,6 +42,10 @@ def test_an_open_event_stream_does_not_hold_the_server(database: str, tmp_path: 
     try:
         wait_ready(Server(tmp_path, port, process))
         client = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT_S)
+        for path in ("/health", "/health/", "/ready/"):  # whatever a balancer has been given
+            client.request("GET", path)
+            answer = client.getresponse()
+            assert (answer.status, b'"ok"' in answer.read()) == (200, True), path
         client.request("GET", "/live", headers={"Cookie": _signed_in(database)})
         answer = client.getresponse()
         assert answer.status == 200

@@ -52,8 +52,35 @@ def test_every_route_of_the_table_is_handled_and_nothing_else() -> None:
         assert collector.handles(path)
     assert collector.handles("/v1/projects/wk_x/settings")
     assert collector.handles("/projects/wk_x/settings/")
-    for path in ("/", "/v1", "/v1/nope", "/api/people", "/tickets", "/projects/a/b/settings"):
+    for path in ("/", "/v1", "/v1/me", "/api/people", "/tickets", "/projects/a/b/settings"):
         assert not collector.handles(path)
+
+
+def test_a_host_given_with_a_slash_at_its_end_loses_nothing(
+    shared_server: Running, shared_conn: storage.Connection, source: sources.Source
+) -> None:
+    for path in ("//v1/batch", "//b/"):
+        answer = shared_server.send(path, {"batch": [EVENT]}, key=source.write_key)
+        assert (answer.status, answer.body) == (200, b'{"success":true}'), path
+    assert len(rows_of(shared_conn, source)) == 2
+    asked = shared_server.send(f"//v1/projects/{source.write_key}/settings", method="GET")
+    assert asked.status == 200
+
+
+def test_an_unknown_address_of_senders_answers_as_all_others_do(shared_server: Running) -> None:
+    answer = shared_server.send("/v1/nope", EVENT, headers={"Origin": "https://shop.example"})
+    assert answer.status == 404
+    assert {"code", "message", "error", "msg"} <= set(answer.json())
+    assert answer.headers["access-control-allow-origin"] == "https://shop.example"
+
+
+def test_no_cache_gives_one_source_the_configuration_of_another(
+    shared_server: Running, source: sources.Source
+) -> None:
+    answer = shared_server.send("/sourceConfig", method="GET", key=source.write_key)
+    assert answer.json()["source"]["writeKey"] == source.write_key
+    assert answer.headers["cache-control"] == "private, max-age=60"
+    assert "Authorization" in answer.headers["vary"]
 
 
 def test_the_row_says_whose_it_is_and_when_it_came(

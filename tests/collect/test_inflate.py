@@ -1,6 +1,7 @@
 """Packed bodies, and bodies packed to do harm."""
 
 import gzip
+import json
 import zlib
 
 import pytest
@@ -17,6 +18,16 @@ def test_gzip_and_zlib_come_back_as_they_were(data: bytes) -> None:
     assert inflate.plain(gzip.compress(data), b"gzip") == data
     assert inflate.plain(gzip.compress(data), b"") == data  # mislabelled
     assert inflate.plain(zlib.compress(data), b"deflate") == data
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text(max_size=20), st.text(max_size=200)))
+def test_a_bare_deflate_stream_is_read_where_it_is_called_so(tree: dict[str, str]) -> None:
+    data = json.dumps(tree).encode()
+    for level in (1, 9):
+        packer = zlib.compressobj(level, wbits=-zlib.MAX_WBITS)
+        assert inflate.plain(packer.compress(data) + packer.flush(), b"deflate") == data
+    assert inflate.plain(b" " + data, b"deflate") == b" " + data
 
 
 def test_gzip_in_several_members_is_one_body() -> None:

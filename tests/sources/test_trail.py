@@ -156,7 +156,10 @@ def test_corrections_are_told_in_words(bench: Bench) -> None:
     assert corrections(bench, plain, sentAt=clock.iso(at)) == {}
     behind = {**track("u1", "X"), "timestamp": clock.iso(at - 3 * hour)}
     found = corrections(bench, behind, sentAt=clock.iso(at - 3 * hour + 5))
-    assert "clock is 2 h behind" in found["timestamp"]
+    assert "clock is 3 h behind" in found["timestamp"]
+    beyond = {**track("u1", "X"), "timestamp": clock.iso(at + 90 * hour)}
+    found = corrections(bench, beyond, sentAt=clock.iso(at + 3 * hour))
+    assert found["timestamp"] == "lies in the future; the time of receipt is used."
     ahead = {**track("u1", "X"), "timestamp": clock.iso(at + hour)}
     assert "future" in corrections(bench, ahead)["timestamp"]
     assert "no time" in corrections(bench, {**track("u1", "X"), "timestamp": "soon"})["timestamp"]

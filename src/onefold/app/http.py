@@ -57,8 +57,8 @@ class App:
             if self.assistants.handles(path):
                 await self.assistants(scope, receive, send)
                 return
-            if path in ("/health", "/ready", "/metrics"):
-                await self._operate(path, send)
+            if path.rstrip("/") in ("/health", "/ready", "/metrics"):
+                await self._operate(path.rstrip("/"), send)
                 return
         await self.pages(scope, receive, send)
 

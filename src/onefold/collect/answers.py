@@ -50,6 +50,12 @@ def document(body: bytes, headers: Mapping[bytes, bytes]) -> tuple[int, Headers,
     return 200, [_JSON, keep, *cors(headers)], body
 
 
+def own(body: bytes, headers: Mapping[bytes, bytes]) -> tuple[int, Headers, bytes]:
+    """200 with a document of whom the request's headers name: no cache gives it to another."""
+    keep = (b"cache-control", b"private, max-age=60")
+    return 200, [_JSON, keep, *cors(headers), (b"vary", b"Authorization, X-Write-Key")], body
+
+
 def fresh(body: bytes, headers: Mapping[bytes, bytes]) -> tuple[int, Headers, bytes]:
     """200 with JSON of this moment."""
     return 200, [_JSON, _NO_STORE, *cors(headers)], body

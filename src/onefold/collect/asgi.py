@@ -70,7 +70,7 @@ class Collector:
     @staticmethod
     def handles(path: str) -> bool:
         """Is this path ours, whatever the method?"""
-        return routes.find(path) is not None
+        return routes.ours(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request (`scope["type"]` is `http`)."""
@@ -222,7 +222,7 @@ class Collector:
             raise errors.NotFound("invalid write key. No source has it; copy it from its page.")
         if route.does == "config":  # says itself whether the source is enabled
             address = documents.address(self._public_url, scope["scheme"], headers)
-            return answers.document(documents.config(source, *address), headers)
+            return answers.own(documents.config(source, *address), headers)
         if not source.enabled:
             raise errors.NotFound("Source is disabled. Enable it on the source's page.")
         if route.does == "bundle":

@@ -1,7 +1,8 @@
 """Bounded decompression: no body grows past the limit in memory, whatever it claims to hold.
 
 gzip and zlib are known by their first bytes, not by `Content-Encoding`: SDKs mislabel and proxies
-unpack on the way. JSON starts with neither.
+unpack on the way. JSON starts with neither. What is called `deflate` and starts with neither may be
+the bare stream, which some clients mean by it; JSON never reads as one.
 """
 
 import zlib
@@ -9,6 +10,8 @@ import zlib
 from onefold.kernel import errors, limits
 
 _EITHER = 32 + zlib.MAX_WBITS  # zlib reads both headers
+_BARE = -zlib.MAX_WBITS
+_SPACE = b" \t\r\n"
 _MAGIC = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 
 
@@ -20,22 +23,25 @@ def plain(body: bytes, encoding: bytes) -> bytes:
     if len(body) > limits.request_bytes_max:
         raise too_large()
     if body[:2] in _MAGIC:
-        return _inflate(body)
-    if encoding.strip().lower() not in (b"", b"identity", b"gzip", b"x-gzip", b"deflate"):
-        name = encoding.decode("latin-1")[:40]
+        return _inflate(body, _EITHER)
+    name = encoding.strip().lower()
+    if name == b"deflate" and not body.lstrip(_SPACE).startswith((b"{", b"[")):
+        return _inflate(body, _BARE)
+    if name not in (b"", b"identity", b"gzip", b"x-gzip", b"deflate"):
+        called = encoding.decode("latin-1")[:40]
         raise errors.Invalid(
             errors.Fault(
-                "Content-Encoding", f"`{name}` is not read here.", "Send gzip or plain JSON."
+                "Content-Encoding", f"`{called}` is not read here.", "Send gzip or plain JSON."
             )
         )
     return body
 
 
-def _inflate(body: bytes) -> bytes:
+def _inflate(body: bytes, form: int) -> bytes:
     out = b""
     rest = body
     while rest:
-        reader = zlib.decompressobj(_EITHER)
+        reader = zlib.decompressobj(form)
         try:
             out += reader.decompress(rest, limits.request_bytes_max + 1 - len(out))
         except zlib.error as error:

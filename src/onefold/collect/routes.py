@@ -1,6 +1,7 @@
 """The table of routes: path → what is done there. To serve another path, add it here.
 
-Every path works with and without a trailing slash; none redirects.
+Every path works with and without a trailing slash; none redirects. A slash that is doubled, because
+an SDK was given the host with one at its end, counts once.
 """
 
 import re
@@ -120,9 +121,22 @@ _KEYED_STARTS = (
 )  # fmt: skip
 
 
+_SLASHES = re.compile("/{2,}")
+_OTHERS = ("/v1/me", "/v1/me/")  # a person's own answer, which the API gives
+
+
+def ours(path: str) -> bool:
+    """Is it for the collector to answer? Also what it does not serve under `/v1/`: an SDK that asks
+    there reads no page."""
+    return find(path) is not None or (path.startswith("/v1/") and path not in _OTHERS)
+
+
 def find(path: str) -> Route | None:
-    """The route of a path, whatever the method; None when it is not the collector's."""
+    """The route of a path, whatever the method; None when nothing is served there."""
     route = ROUTES.get(path)
+    if route is None and "//" in path:
+        path = _SLASHES.sub("/", path)
+        route = ROUTES.get(path)
     if route is None and path.startswith(_KEYED_STARTS):
         for does, pattern in _KEYED:
             if found := pattern.fullmatch(path):

@@ -61,11 +61,7 @@ def _time(
         return
     sent = item.sentAt or _sent(envelope)
     skew = fact.received_ms - items.to_ms(sent) if sent else 0
-    if (
-        sent
-        and abs(skew) > governance.SKEW_MS
-        and fact.at_ms == min(at_ms + skew, fact.received_ms)
-    ):
+    if sent and abs(skew) > governance.SKEW_MS and fact.at_ms == at_ms + skew:
         way = "behind" if skew > 0 else "ahead"
         what = f"the sender's clock is {_span(abs(skew))} {way} (by sentAt); moved by as much."
     elif fact.at_ms == fact.received_ms:
@@ -115,5 +111,5 @@ def _text(value: Any) -> str:
 def _span(ms: int) -> str:
     for unit, size in (("d", clock.DAY_MS), ("h", clock.HOUR_MS), ("min", clock.MINUTE_MS)):
         if ms >= 2 * size:
-            return f"{ms // size} {unit}"
+            return f"{(ms + size // 2) // size} {unit}"
     return f"{ms / 1000:.0f} s"
