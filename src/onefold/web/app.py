@@ -30,6 +30,7 @@ from onefold.web.handlers import (
     sources,
     tasks,
     tickets,
+    traits,
     transformations,
     trust,
     webhooks,
@@ -40,7 +41,7 @@ _ROOMS = (
     audience_builder, signals,
     sources, source_items, webhooks, connectors, connector_setup, destinations, settings, imports,
     transformations, plans, review, trust, pulls, identifiers,
-    personal,
+    personal, traits,
 )  # fmt: skip
 
 
