@@ -4,7 +4,10 @@ import asyncio
 import sys
 
 from onefold.activation import Deliverer
-from onefold.kernel.settings import Settings
+from onefold.kernel import settings
+from onefold.storage import secrets
 
 if __name__ == "__main__":
-    asyncio.run(Deliverer(sys.argv[1], Settings()).run(asyncio.Event()))
+    chosen = settings.load()
+    secrets.use(chosen)
+    asyncio.run(Deliverer(sys.argv[1], chosen).run(asyncio.Event()))

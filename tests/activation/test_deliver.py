@@ -1,6 +1,7 @@
 """Deliveries to a real HTTP server over a real PostgreSQL."""
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from aiohttp import web
 from standardwebhooks import Webhook
 
 from onefold import activation, governance, log, storage
-from onefold.kernel import clock, facts, limits
+from onefold.kernel import clock, facts, limits, settings
 from onefold.kernel.settings import Settings
+from onefold.storage import secrets
 from tests.activation.parts import (
     ADMIN,
     READER,
@@ -38,6 +40,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def put(conn: storage.Connection, *changes: activation.AudienceChange) -> None:
     activation.enqueue(conn, list(changes), clock.now_ms())
     conn.commit()
+
+
+def told(conn: storage.Connection) -> str:
+    """What the delivery's last attempt came to."""
+    (row,) = conn.execute("SELECT coalesce(answer, '') FROM outbox").fetchall()
+    conn.commit()
+    return str(row[0])
 
 
 def dead_port() -> int:
@@ -296,7 +305,7 @@ def test_the_database_may_go_away_and_come_back(database: str, conn: storage.Con
 
 @pytest.mark.chaos
 def test_killed_between_sending_and_marking_it_is_sent_again_under_the_same_id(
-    database: str, conn: storage.Connection
+    database: str, conn: storage.Connection, sealed_by: Settings
 ) -> None:
     arrived, hold = asyncio.Event(), asyncio.Event()
 
@@ -314,7 +323,9 @@ def test_killed_between_sending_and_marking_it_is_sent_again_under_the_same_id(
             destination(conn, receiver.url)
             put(conn, change(), change(entered=False))
             process = subprocess.Popen(  # noqa: ASYNC220
-                [sys.executable, "-m", "tests.activation.crash", database], cwd=ROOT
+                [sys.executable, "-m", "tests.activation.crash", database],
+                cwd=ROOT,
+                env={**os.environ, "ONEFOLD_SECRET_KEYS": sealed_by.secret_keys or ""},
             )
             try:
                 await asyncio.wait_for(arrived.wait(), 60)
@@ -330,6 +341,26 @@ def test_killed_between_sending_and_marking_it_is_sent_again_under_the_same_id(
     ids = [headers["webhook-id"] for _, headers, _ in receiver.got]
     assert types == ["entered", "entered", "exited"]
     assert ids[0] == ids[1] != ids[2]
+
+
+def test_without_the_key_nothing_goes_out_unsigned_and_with_it_all_does(
+    database: str, conn: storage.Connection, sealed_by: Settings, tmp_path: Path
+) -> None:
+    async def scene() -> None:
+        async with Receiver() as receiver:
+            _, secret = destination(conn, receiver.url)
+            put(conn, change())
+            secrets.use(settings.load(data=tmp_path, secret_keys="k" * 40))
+            async with Running(database):
+                await until(lambda: "its key is missing" in told(conn), "told")
+            assert not receiver.got
+            secrets.use(sealed_by)
+            async with Running(database, now_ms=lambda: clock.now_ms() + clock.MINUTE_MS):
+                await until(lambda: statuses(conn) == {"sent": 1}, "sent")
+            _, headers, body = receiver.got[0]
+            assert Webhook(secret).verify(body, headers)
+
+    asyncio.run(scene())
 
 
 def test_an_unreachable_database_does_not_hang_the_stop(database: str) -> None:

@@ -8,6 +8,7 @@ from onefold import activation, governance, log, storage
 from onefold.activation import store
 from onefold.activation.model import Job, Outcome, Verdict
 from onefold.kernel import clock, errors, facts, limits
+from onefold.storage import secrets
 from tests.activation.parts import ADMIN, MEMBER, NOW, READER, change, destination
 
 URL = "https://hooks.example.com/onefold"
@@ -87,7 +88,8 @@ def test_a_new_url_keeps_the_secret(conn: storage.Connection) -> None:
     activation.enqueue(conn, [change()], NOW)
     batch = store.claim(conn, _only(conn), 10, NOW)
     assert batch is not None
-    assert batch.config == {"url": URL + "/new", "secret": secret}
+    assert batch.config["url"] == URL + "/new"
+    assert secrets.unseal(batch.config["secret"]) == secret
 
 
 def test_an_unknown_destination_is_not_found(conn: storage.Connection) -> None:

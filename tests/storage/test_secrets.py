@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from onefold import sources, storage
+from onefold import activation, sources, storage
 from onefold.kernel import clock, errors, limits, settings
 from onefold.kernel.viewer import SYSTEM
 from onefold.record import sealing
@@ -155,3 +155,24 @@ def test_keys_of_a_setting_come_first_and_those_of_the_file_open_still(
     secrets.use(chosen)
     assert secrets.seal(conn, "") == secrets.unseal("") == ""
     assert secrets.unseal("sealed with a kiss") == "sealed with a kiss"
+
+
+def test_a_destinations_secret_is_sealed_too(
+    conn: storage.Connection, chosen: settings.Settings
+) -> None:
+    values = {"name": "Mail", "url": "https://mail.example/hook"}
+    made, secret = activation.create(conn, SYSTEM, values, 1_790_000_000_000)
+    activation.update(conn, SYSTEM, made.id, {"name": "Mail (EU)"})
+
+    def stored() -> str:
+        return str(conn.execute("SELECT config->>'secret' FROM destination").fetchall()[0][0])
+
+    assert secret.startswith("whsec_")
+    assert stored().startswith("sealed:")
+    assert secrets.unseal(stored()) == secret
+    plain = psycopg.types.json.Jsonb({"url": "https://mail.example/hook", "secret": secret})
+    conn.execute("UPDATE destination SET config = %s", (plain,))  # as before there were keys
+    assert secrets.unseal(stored()) == secret
+    assert (sealing.reseal(conn), sealing.reseal(conn)) == (1, 0)
+    assert stored().startswith("sealed:")
+    assert secrets.unseal(stored()) == secret

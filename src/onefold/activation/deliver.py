@@ -23,8 +23,9 @@ from onefold import storage
 from onefold.activation import answers, pace, store, urls
 from onefold.activation.kinds import KINDS
 from onefold.activation.model import Batch, Job, Outcome, Verdict
-from onefold.kernel import clock, limits
+from onefold.kernel import clock, errors, limits
 from onefold.kernel.settings import Settings
+from onefold.storage import secrets
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -188,7 +189,8 @@ class Deliverer:
 
     async def _attempt(self, session: aiohttp.ClientSession, batch: Batch, job: Job) -> Verdict:
         try:
-            request = KINDS[batch.kind].request(batch.config, job, self._now_ms())
+            config = {**batch.config, "secret": secrets.unseal(batch.config["secret"])}
+            request = KINDS[batch.kind].request(config, job, self._now_ms())
             faults = urls.faults_of(request.url, private_allowed=self._private_allowed)
             if faults:
                 return Verdict("failed", str(faults[0])[: limits.outbox_response_chars_max])
@@ -205,6 +207,8 @@ class Deliverer:
             return Verdict("failed", f"Not a URL: {error}"[: limits.outbox_response_chars_max])
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return answers.unreachable(error)
+        except errors.Unavailable as error:  # it goes out signed or not at all
+            return Verdict("retry", str(error)[: limits.outbox_response_chars_max])
         except Exception as error:  # a fault of ours must not leave the row leased for ever
             logger.exception("delivery could not be made", row=job.id)
             return answers.unreachable(error)

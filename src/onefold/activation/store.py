@@ -29,7 +29,7 @@ from onefold.activation.model import (
 )
 from onefold.kernel import clock, errors, ids, limits
 from onefold.kernel.viewer import Viewer
-from onefold.storage import Connection, locks
+from onefold.storage import Connection, locks, secrets
 
 _COLUMNS = """id, key, name, kind, config->>'url', audiences, enabled, disabled_reason, created_by,
 created_at, version"""
@@ -50,6 +50,12 @@ UPDATE destination SET name = %(name)s, audiences = %(audiences)s, enabled = %(e
   disabled_reason = CASE WHEN %(enabled)s THEN '' ELSE disabled_reason END,
   version = version + 1
 WHERE id = %(id)s RETURNING {_COLUMNS}
+"""
+SEALED = (
+    "SELECT id, config->>'secret' FROM destination WHERE config ? 'secret' ORDER BY id FOR UPDATE"
+)
+SEAL = """
+UPDATE destination SET config = config || jsonb_build_object('secret', %s::text) WHERE id = %s
 """
 SUBSCRIBED = "SELECT DISTINCT unnest(audiences) FROM destination WHERE enabled"
 ENQUEUE = """
@@ -159,7 +165,8 @@ def create(
             f"There are {counted[0]:,} destinations, the most there may be. Change one of them."
         )
     secret = KINDS[wanted["kind"]].new_secret()
-    config = msgspec.json.encode({"url": wanted["url"], "secret": secret}).decode()
+    sealed = secrets.seal(conn, secret)
+    config = msgspec.json.encode({"url": wanted["url"], "secret": sealed}).decode()
     base = slug(wanted["name"])
     for n in range(1, limits.destinations_max + 2):
         row = conn.execute(
@@ -229,6 +236,15 @@ def list_all(conn: Connection, viewer: Viewer) -> list[Destination]:
     """Every destination, oldest first, without secrets."""
     viewer.must_read()
     return [_destination(row) for row in conn.execute(LIST)]
+
+
+def reseal(conn: Connection) -> int:
+    """Seal secrets with the newest key where they are not; how many. The caller commits."""
+    anew = [(secrets.resealed(stored), row_id) for row_id, stored in conn.execute(SEALED)]
+    changed = [row for row in anew if row[0] is not None]
+    for row in changed:
+        conn.execute(SEAL, row)
+    return len(changed)
 
 
 def subscribed(conn: Connection) -> set[str]:
