@@ -1,5 +1,7 @@
 """Pages of deals, leads, products, subscriptions and activities, and what people do on them."""
 
+import csv
+import io
 import json
 import re
 from typing import Any, NamedTuple
@@ -7,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from onefold import crm, storage
+from onefold.kernel import limits
 from onefold.kernel.viewer import SYSTEM
 
 from .conftest import NASTY, Pages, World
@@ -171,3 +174,28 @@ def test_several_are_changed_at_once_and_views_are_saved(
     assert "No results" in pages.get("/deals?q=bulk&forecast=commit")
     saved = pages.send("/views", object="deal", name="Bulky", query="q=bulk", shared="yes")
     assert ">Bulky</a>" in pages.get(saved.headers["Location"])
+
+
+def test_a_list_is_exported_whole_and_as_it_is_filtered(
+    pages: Pages, made: Made, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with storage.connect(world.url) as conn:
+        for n in range(3):
+            values = {"name": f"=SUM({n})", "code": f"x{n}", "family": "Exports"}
+            crm.products.create(conn, SYSTEM, values, world.now_ms)
+        values = {"name": f"Sixty {NASTY}", "amount": 60, "custom": {"tier": "silver", "score": 7}}
+        sixty = crm.deals.create(conn, SYSTEM, values, world.now_ms)
+        conn.commit()
+    monkeypatch.setattr(limits, "page_rows_max", 2)
+    rows = _csv(pages.get("/products/export.csv?family=exports&sort=name"))
+    assert [r["name"] for r in rows] == ["'=SUM(0)", "'=SUM(1)", "'=SUM(2)"]
+    assert rows[0]["id"].startswith("prd_")
+    (deal,) = _csv(pages.get("/deals/export.csv?custom.score_min=7"))
+    assert (deal["id"], deal["amount"], deal["custom.tier"]) == (sixty.id, "60", "silver")
+    assert NASTY in deal["name"]
+    assert "/deals/export.csv?custom.score_min=7" in pages.get("/deals?custom.score_min=7")
+
+
+def _csv(text: str) -> list[dict[str, str]]:
+    assert text[0] == "\ufeff"
+    return list(csv.DictReader(io.StringIO(text[1:])))

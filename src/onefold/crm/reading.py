@@ -62,7 +62,7 @@ class Reading(Generic[T]):
 
     def __init__(self, kind: Kind, model: type[T]) -> None:
         self.kind = kind
-        self._model = model
+        self.model = model
         self._fields = {f.name: f for f in kind.fields}
         self._money = {f.name: f for f in kind.fields if f.kind == "money"}
         self._bases = frozenset(f.base for f in self._money.values() if f.base)
@@ -147,7 +147,7 @@ class Reading(Generic[T]):
     def _present(self, row: Row) -> T:
         shown = {**row, **self._shown(row)}
         values: dict[str, Any] = {}
-        for name in self._model.__struct_fields__:
+        for name in self.model.__struct_fields__:
             value = shown[name]
             if name in self._money or name in self._bases:
                 code = row["currency" if name in self._money else "base_currency"]
@@ -156,7 +156,7 @@ class Reading(Generic[T]):
                 value = tell.shown(name, value)
             values[name] = value
         values["id"] = ids.api_id(self.kind.prefix, row["id"])
-        return self._model(**values)
+        return self.model(**values)
 
     def _current(self, row: Row) -> dict[str, Any]:
         current: dict[str, Any] = msgspec.to_builtins(self._present(row))

@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 
 from litestar import HttpMethod, get, post, route
 from litestar.params import FromPath
+from litestar.response import Stream
 
 from onefold import crm
 from onefold.kernel import errors
 from onefold.storage import Connection
-from onefold.web import cells, data, door, edits, extras
+from onefold.web import cells, data, door, edits, exports, extras
 
 NOUNS = ("deal", "lead", "product", "subscription", "activity")
 _OWN = ("q", "sort", "cursor", "view", "pipeline", "saved")  # of the address, not of the list
@@ -49,12 +50,17 @@ def handlers(noun: str) -> list[Any]:
     def bulk(request: door.AnyRequest) -> door.Page:
         return _bulk(door.ask_of(request), noun)
 
+    def export(request: door.AnyRequest) -> Stream:
+        ask = door.ask_of(request)
+        return exports.of_list(ask, noun, filters_of(ask))
+
     def archive(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
         return _archive(door.ask_of(request), noun, ref)
 
     verbs = [HttpMethod.PATCH, HttpMethod.POST]
     return [
         get(path, sync_to_thread=True)(listed),
+        get(f"{path}/export.csv", sync_to_thread=True)(export),
         get(f"{path}/new", sync_to_thread=True)(new),
         post(path, sync_to_thread=True)(create),
         post(f"{path}/bulk", sync_to_thread=True)(bulk),
