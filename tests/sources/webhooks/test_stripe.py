@@ -111,6 +111,17 @@ def test_a_subscription_says_plan_interval_and_sum_in_minor_units() -> None:
     assert (told["subscription_id"], told["customer_id"]) == ("sub_1", "cus_1")
 
 
+def test_an_invoice_of_newer_api_versions_names_its_subscription() -> None:
+    parent = {
+        "type": "subscription_details",
+        "subscription_details": {"subscription": "sub_1", "metadata": {"account_id": "acme"}},
+    }
+    subject = {"id": "in_1", "object": "invoice", "customer": "cus_1", "parent": parent}
+    one = items(STRIPE, event("invoice.payment_failed", subject))[0]
+    assert one["properties"]["subscription_id"] == "sub_1"
+    assert one["context"]["groupId"] == "acme"
+
+
 def test_what_changed_is_told_beside_what_is() -> None:
     subject = {"id": "sub_1", "object": "subscription", "customer": "cus_1", "status": "past_due"}
     one = items(

@@ -199,6 +199,31 @@ def test_salesforce_a_change_event_is_a_fact_for_each_record() -> None:
     assert second["messageId"] == "salesforce:t-1:1:006B"
 
 
+def test_salesforce_a_change_of_a_deal_finds_whose_it_is_by_an_earlier_message() -> None:
+    message = soap(
+        notification("04l1", "Opportunity", Id="006A", AccountId="001A", StageName="Open"),
+        notification("04l2", "Case", Id="500A", ContactId="003A", Status="New"),
+    )
+    known = made(config("salesforce"), message).learned
+
+    def change(what: str, record: str, **fields: str) -> dict[str, Any]:
+        header = {
+            "entityName": what, "recordIds": [record], "changeType": "UPDATE",
+            "changedFields": list(fields), "transactionKey": "t-2", "sequenceNumber": 1,
+        }  # fmt: skip
+        return {"payload": {"ChangeEventHeader": header, **fields}}
+
+    (deal,) = items(
+        config("salesforce"), change("Opportunity", "006A", StageName="Closed Won"), known=known
+    )
+    assert (deal["event"], deal["context"]["groupId"]) == ("Deal Won", "001A")
+    (ticket,) = items(config("salesforce"), change("Case", "500A", Status="Closed"), known=known)
+    assert ticket["event"] == "Ticket Solved"
+    assert ticket["context"]["externalIds"][0]["id"] == "003A"
+    (other,) = admitted(made(config("salesforce"), change("Case", "500B", Status="Closed")))
+    assert isinstance(other, facts.Refusal)
+
+
 def test_salesforce_a_platform_event_is_read_by_its_fields_names() -> None:
     tree = {
         "channel": "/event/Renewal_Due__e",
@@ -267,6 +292,19 @@ def test_intercom_messages_and_events_have_the_standard_names() -> None:
     (one,) = items(config("intercom"), notice("event.created", own))
     assert (one["event"], one["userId"]) == ("Report Exported", "u1")
     assert one["properties"]["format"] == "pdf"
+
+
+def test_intercom_a_ticket_brings_its_subject_and_text() -> None:
+    item = {
+        "type": "ticket", "id": "494", "ticket_id": "53",
+        "ticket_attributes": {"_default_title_": "Broken export", "_default_description_": "All"},
+        "contacts": {"type": "contact.list", "contacts": [{"type": "contact", "id": "c1"}]},
+    }  # fmt: skip
+    (one,) = items(config("intercom"), notice("ticket.created", item))
+    told = one["properties"]
+    assert (told["ticket_id"], told["subject"], told["description"]) == (
+        "53", "Broken export", "All",
+    )  # fmt: skip
 
 
 def test_intercom_a_ping_is_answered_and_is_no_fact() -> None:

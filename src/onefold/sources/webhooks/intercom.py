@@ -167,9 +167,18 @@ def _properties(item: dict[str, Any]) -> dict[str, Any]:
         out["subject"] = subject[: limits.fact_text_chars_max]
     if channel:
         out["channel"] = channel
+    if what == "ticket":
+        out |= _written(payload.object_of(item.get("ticket_attributes")))
     rating = payload.object_of(item.get("conversation_rating"))
     if rating:
         out |= {"rating": rating.get("rating"), "remark": rating.get("remark")}
     if item.get("metadata") and what == "event":
         out |= payload.object_of(item.get("metadata"))
     return out
+
+
+def _written(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Subject and text of a ticket, which stand among its attributes."""
+    named = {"subject": "_default_title_", "description": "_default_description_"}
+    found = {name: payload.text_of(attributes.get(given)) for name, given in named.items()}
+    return {name: text[: limits.fact_text_chars_max] for name, text in found.items() if text}

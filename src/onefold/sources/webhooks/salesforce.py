@@ -199,6 +199,9 @@ def _who(
     tells: tuple[str, ...] = ()
     if what in ("Contact", "Lead", "Account") and record_id:
         tells = (f"{what.lower()}:{record_id}",)
+    elif record_id:  # whose a deal or case is; a change event names only what changed
+        known["record"] = record_id
+        tells = (f"record:{record_id}",)
     return {
         "email": payload.first(fields, ("Email", "SuppliedEmail", "ContactEmail", "Email__c")),
         "user_id": payload.first(fields, _USER_FIELDS) if what in ("Contact", "Lead") else None,

@@ -167,7 +167,7 @@ def _who(config: Config, subject: dict[str, Any], kind: str) -> dict[str, Any]:
 
 def _metadata(config: Config, subject: dict[str, Any]) -> dict[str, str | None]:
     """Our own ids in the metadata of the object, or of the subscription that an invoice is of."""
-    parent = payload.object_of(payload.object_of(subject.get("parent")).get("subscription_details"))
+    parent = _parent(subject)
     older = payload.object_of(subject.get("subscription_details"))
     customer = payload.object_of(subject.get("customer"))
     chosen = config.options.get("account_key", "")
@@ -180,6 +180,11 @@ def _metadata(config: Config, subject: dict[str, Any]) -> dict[str, str | None]:
     if out["user_id"] is None and subject.get("object") == "checkout.session":
         out["user_id"] = payload.text_of(subject.get("client_reference_id"))
     return out
+
+
+def _parent(subject: dict[str, Any]) -> dict[str, Any]:
+    """What an invoice of newer API versions says of the subscription that it is of."""
+    return payload.object_of(payload.object_of(subject.get("parent")).get("subscription_details"))
 
 
 def _email(subject: dict[str, Any]) -> str | None:
@@ -203,7 +208,7 @@ def _properties(event: dict[str, Any], kind: str, subject: dict[str, Any]) -> di
     if own:
         out[f"{_SUBJECT.get(what, what).replace('.', '_')}_id"] = own
     for name in ("customer", *_REFERENCES):
-        found = payload.id_of(subject.get(name))
+        found = payload.id_of(subject.get(name)) or payload.id_of(_parent(subject).get(name))
         if found:
             out[f"{name}_id"] = found
     out |= _plan(subject)
