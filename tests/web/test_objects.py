@@ -186,8 +186,9 @@ def test_a_list_is_exported_whole_and_as_it_is_filtered(
         values = {"name": f"Sixty {NASTY}", "amount": 60, "custom": {"tier": "silver", "score": 7}}
         sixty = crm.deals.create(conn, SYSTEM, values, world.now_ms)
         conn.commit()
-    monkeypatch.setattr(limits, "page_rows_max", 2)
-    rows = _csv(pages.get("/products/export.csv?family=exports&sort=name"))
+    with monkeypatch.context() as patch:
+        patch.setattr(limits, "page_rows_max", 2)
+        rows = _csv(pages.get("/products/export.csv?family=exports&sort=name"))
     assert [r["name"] for r in rows] == ["'=SUM(0)", "'=SUM(1)", "'=SUM(2)"]
     assert rows[0]["id"].startswith("prd_")
     (deal,) = _csv(pages.get("/deals/export.csv?custom.score_min=7"))
