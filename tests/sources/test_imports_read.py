@@ -1,5 +1,6 @@
 """Files as they come: formats, encodings, delimiters, and everything that can be broken in them."""
 
+import csv
 import json
 from datetime import datetime
 from pathlib import Path
@@ -53,6 +54,43 @@ def test_a_western_csv_without_unicode_is_recognised(tmp_path: Path) -> None:
     text = "Name;Straße\n" + "".join(f"{name};Königsstraße {n}\n" for n, name in enumerate(names))
     path.write_bytes(text.encode("cp1252"))
     assert [r["Name"] for r in _rows(path)] == names
+
+
+def test_a_quote_that_is_never_closed_costs_its_row_and_no_other(tmp_path: Path) -> None:
+    lines = ["email,notes", *(f"u{n}@acme.co,n{n}" for n in range(2, 40))]
+    lines[9] = 'bad@acme.co,"never closed'
+    path = tmp_path / "f.csv"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    found = list(read.records(path, detect.look(path).format))
+    assert [r.number for r in found] == [r.line - 1 for r in found] == list(range(1, 39))
+    (bad,) = [r.fault for r in found if r.fault]
+    assert (bad.line, "never closed" in bad.problem) == (10, True)
+    assert [r.values["notes"] for r in found if not r.fault] == [
+        f"n{n}" for n in range(2, 40) if n != 10
+    ]
+
+
+def test_a_value_that_runs_away_past_the_limit_takes_no_rows_along(tmp_path: Path) -> None:
+    lines = ["email,notes", 'bad@acme.co,"runs away']
+    lines += [f"u{n}@acme.co,{'x' * 90}" for n in range(20)]
+    path = tmp_path / "f.csv"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    before = csv.field_size_limit(500)
+    try:
+        found = list(read.records(path, imports.model.Format("csv", "utf-8", ",")))
+    finally:
+        csv.field_size_limit(before)
+    assert [r.line for r in found] == list(range(2, 23))
+    assert [r.line for r in found if r.fault] == [2]
+    assert found[-1].values["email"] == "u19@acme.co"
+
+
+def test_a_header_that_never_ends_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text('email,"notes\na@b.co,x\nc@d.co,y\n', "utf-8")
+    form = imports.model.Format("csv", "utf-8", ",")
+    with pytest.raises(errors.Invalid, match="never closed"):
+        list(read.records(path, form))
 
 
 def test_quoted_values_hold_line_breaks_and_faults_name_the_line_a_row_begins_on(

@@ -383,6 +383,7 @@ import_file_bytes_max = 4_000_000_000
 import_file_kept_days = 30  # after the import is over
 import_files_step_max = 1_000  # deleted by one run of the task
 import_value_chars_max = 1_000_000  # one value of a file
+import_unclosed_max = 1_000  # rows with a quote that is never closed, read again line by line
 import_column_chars_max = 200
 import_columns_max = 1_000
 import_chunk_rows = 1_000  # rows of a file that are appended in one transaction

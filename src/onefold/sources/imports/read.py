@@ -6,6 +6,7 @@ makes it unreadable. A file that cannot be read at all raises `Invalid`.
 
 import csv
 import json
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,21 +73,29 @@ def columns_of(names: Sequence[Any]) -> tuple[str, ...]:
 
 def _csv(path: Path, form: Format) -> Iterator[Record]:
     with path.open(encoding=form.encoding, errors="surrogateescape", newline="") as file:
-        reader = csv.reader(_without_nul(file), delimiter=form.delimiter)
+        lines = _Lines(file)
+        reader = csv.reader(lines, delimiter=form.delimiter)
         columns: tuple[str, ...] | None = None
-        number, before = 0, 0
+        number = 0
         while True:
-            line = before + 1
+            line = lines.begin()
+            wrong: Exception | str = ""
             try:
                 row = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                before = reader.line_num
+                row, wrong = [], error
+            if lines.ended:  # the reader wanted more of a row than there is
+                wrong = "a quote is opened here and never closed"
+            if wrong:
+                if columns is None:
+                    raise csv.Error(str(wrong))
+                lines.give_up()
+                reader = csv.reader(lines, delimiter=form.delimiter)
                 number += 1
-                yield Record(number, line, {}, _broken(line, error))
+                yield Record(number, line, {}, _broken(line, wrong))
                 continue
-            before = reader.line_num
             if not row or (len(row) == 1 and not row[0].strip()):
                 continue  # a blank line
             if columns is None:
@@ -121,12 +130,47 @@ def _csv_record(columns: tuple[str, ...], row: list[str], number: int, line: int
     return Record(number, line, values)
 
 
-def _without_nul(lines: Iterator[str]) -> Iterator[str]:
-    for text in lines:
-        yield text.replace("\0", "\ufffd") if "\0" in text else text
+class _Lines:
+    """The lines of a file, without NUL; those of a row that runs away come again, but the first.
+
+    Else a quote that is never closed would take all rows after it along, and nobody would be told.
+    """
+
+    def __init__(self, file: Iterator[str]) -> None:
+        self._file = file
+        self._again: deque[str] = deque()
+        self._row: list[str] = []
+        self._before = 0
+        self._given_up = 0
+        self.ended = False
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        text = self._again.popleft() if self._again else next(self._file, None)
+        if text is None:
+            self.ended = True
+            raise StopIteration
+        self._row.append(text)
+        return text.replace("\0", "\ufffd") if "\0" in text else text
+
+    def begin(self) -> int:
+        """A row begins: the number of its line, from 1."""
+        self._before += len(self._row)
+        self._row.clear()
+        return self._before + 1
+
+    def give_up(self) -> None:
+        """The row ends with its first line after all. What that may cost again is bounded."""
+        self._given_up += 1
+        if self._given_up <= limits.import_unclosed_max:
+            self._again.extendleft(reversed(self._row[1:]))
+            del self._row[1:]
+            self.ended = False
 
 
-def _broken(line: int, error: Exception) -> RowFault:
+def _broken(line: int, error: Exception | str) -> RowFault:
     return RowFault(
         line, "", "", f"cannot be read: {error}.",
         "Look for a quote that is opened and never closed.",
