@@ -93,7 +93,7 @@ class World:
                 "traits": {k: list(t)[:3] for k, t in state.traits.items()},
                 "seen": {known[k]: v for k, v in state.seen.items()},
                 "leaves": {leaves[k]: v for k, v in state.leaves.items()},
-                "at": sorted(state.tail[::2]),
+                "at": sorted(at for at, _ in profiles.model.pairs(state.tail)),
             }
         people: dict[Any, set[str]] = {}
         for person, identifier, start in self.rows(

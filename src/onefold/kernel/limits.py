@@ -86,6 +86,7 @@ log_row_items_max = 65_536  # a position is seq << 16 | item
 batch_events_max = 8_000  # facts of one micro-batch (whole log rows, at least one)
 batch_bytes_max = 16_000_000
 states_cached_max = 28_000  # decoded fragment states in memory
+fragments_blank_max = 100_000  # fragments of which is known that nothing is in them
 identifiers_cached_max = 90_000
 people_cached_max = 30_000
 accounts_cached_max = 20_000  # accounts whose sums over people are kept

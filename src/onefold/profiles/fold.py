@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from onefold.kernel import clock, facts, limits
-from onefold.profiles.model import Buckets, State, Touch, Trait
+from onefold.profiles.model import Buckets, State, Touch, Trait, pair
 from onefold.profiles.precedence import DEFAULT, HAND, Precedence, origin_of
 from onefold.profiles.precedence.rules import Kind
 
@@ -102,8 +102,7 @@ def fold(state: State, fact: facts.Fact, name_id: int, seen: Sequence[int]) -> b
         names[0] = names.get(0, 0) + 1
     if seen and _carry(state, seen, at):
         changed = True
-    state.tail.append(at)
-    state.tail.append(fact.pos)
+    state.tail += pair(at, fact.pos)
     if fact.campaign is not None:
         new = Touch(at, fact.campaign, fact.source_id)
         state.touches = list(first_and_last([*state.touches, new]))

@@ -4,6 +4,8 @@
 it once a micro-batch. Everything in it merges commutatively and associatively (profiles/merge.py).
 """
 
+import struct
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -41,7 +43,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     seen     identifier.id → [first_ms, last_ms] of facts that carried it
     leaves   leaf.id → bucket → n (person definitions)
     shares   leaf.id → account key named by the fact, or "" → bucket → n (account definitions)
-    tail     newest facts, flat: at_ms, pos, at_ms, pos …; older ones are in fact_chunk
+    tail     newest facts, `pair` after `pair`; older ones are in fact_chunk
     touches  the first and the last Touch, or the one that is both; empty without a campaign
     others   name → the latest word of each other origin that has one
     """
@@ -55,7 +57,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     seen: dict[int, list[int]] = {}
     leaves: dict[int, Buckets] = {}
     shares: dict[int, dict[str, Buckets]] = {}
-    tail: list[int] = []
+    tail: bytearray = bytearray()
     touches: list[Touch] = []
     others: dict[str, list[Trait]] = {}
 
@@ -76,7 +78,32 @@ def encode(state: State) -> bytes:
 
 def decode(data: bytes) -> State:
     """A state from its bytes; no bytes are the empty state."""
-    return _decoder.decode(data) if data else State()
+    if not data:
+        return State()
+    try:
+        return _decoder.decode(data)
+    except msgspec.ValidationError:
+        return _with_flat_tail(data)
+
+
+def _with_flat_tail(data: bytes) -> State:
+    """A state as it was written when a tail was a list of numbers: at_ms, pos, at_ms, pos …"""
+    fields = msgspec.msgpack.decode(data, strict=False)
+    at = State.__struct_fields__.index("tail")
+    flat = fields[at]
+    fields[at] = b"".join(map(pair, flat[::2], flat[1::2]))
+    return msgspec.convert(fields, State)
+
+
+# A fact's time and place in the log: 16 bytes, at_ms signed, the bytes in order of significance.
+_PAIR = struct.Struct(">qQ")
+pair = _PAIR.pack
+PAIR_BYTES = _PAIR.size
+
+
+def pairs(packed: bytes | bytearray) -> Iterator[tuple[int, int]]:
+    """(at_ms, pos) of each fact in a tail or a sealed chunk."""
+    return _PAIR.iter_unpack(packed)
 
 
 class PersonView(msgspec.Struct, frozen=True):

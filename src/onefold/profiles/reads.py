@@ -1,12 +1,12 @@
 """What people and assistants read: the merged person, an account's traits, timelines, usage."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from onefold import governance, log
 from onefold.kernel import facts, limits
 from onefold.kernel.viewer import Viewer
-from onefold.profiles import merge, model, store
+from onefold.profiles import merge, model
 from onefold.storage import Connection
 
 PERSON_STATES = "SELECT state FROM fragment WHERE person_id = %s"
@@ -177,14 +177,10 @@ def _newest(
     tails = [
         pair
         for _, data in conn.execute(STATES_OF, (list(fragment_ids),), binary=True)
-        for pair in _pairs(model.decode(data).tail)
+        for pair in model.pairs(model.decode(data).tail)
         if pair < bound
     ]
     return _with_chunks(conn, fragment_ids, heapq.nlargest(want, tails), bound, want)
-
-
-def _pairs(flat: Sequence[int]) -> Iterator[Cursor]:
-    return zip(flat[::2], flat[1::2], strict=True)
 
 
 def _with_chunks(
@@ -194,7 +190,7 @@ def _with_chunks(
     heap = sorted(newest)  # ascending: heap[0] is the oldest kept
     with conn.cursor(binary=True) as cursor:
         for (packed,) in cursor.execute(CHUNKS_OF, (list(fragment_ids), bound[0])):
-            pairs = store.unpack_pairs(packed)
+            pairs = list(model.pairs(packed))
             if len(heap) >= want and pairs[-1][0] < heap[0][0]:
                 break
             for pair in pairs:

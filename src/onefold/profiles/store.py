@@ -12,7 +12,7 @@ from onefold.kernel import facts, limits
 from onefold.profiles import dirty, model
 from onefold.storage import Connection, arrays
 
-LOAD = "SELECT id, state FROM fragment WHERE id = ANY(%s)"
+LOAD = "SELECT id, state FROM fragment WHERE id = ANY(%s) AND state <> ''"
 SAVE = """
 UPDATE fragment f SET state = t.state, first_seen_ms = t.first_ms, last_seen_ms = t.last_ms,
   events = t.events
@@ -150,17 +150,21 @@ class AccountRow(msgspec.Struct, frozen=True, gc=False):
 
 def load_states(conn: Connection, ids: Sequence[int]) -> dict[int, model.State]:
     """States by fragment id; a fragment without a row is the empty state."""
-    out = {i: model.State() for i in ids}
-    for fragment_id, data in conn.execute(LOAD, (list(ids),), binary=True):
-        out[fragment_id] = model.decode(data)
-    return out
+    found = stored_states(conn, ids)
+    return {i: found.get(i) or model.State() for i in ids}
+
+
+def stored_states(conn: Connection, ids: Collection[int]) -> dict[int, model.State]:
+    """States by fragment id, of those alone in which there is something."""
+    rows = conn.execute(LOAD, (list(ids),), binary=True)
+    return {fragment_id: model.decode(data) for fragment_id, data in rows}
 
 
 def save_states(conn: Connection, states: Mapping[int, model.State]) -> None:
     """Write states, moving all but the newest facts of a full tail into sealed chunks."""
     chunks = []
     for fragment_id, state in states.items():
-        if len(state.tail) > 2 * limits.tail_positions_max:
+        if len(state.tail) > limits.tail_positions_max * model.PAIR_BYTES:
             chunks.append(_seal(fragment_id, state))
     if chunks:
         conn.execute(CHUNKS, _columns(chunks, 5), binary=True)
@@ -173,29 +177,16 @@ def save_states(conn: Connection, states: Mapping[int, model.State]) -> None:
 
 
 def _seal(fragment_id: int, state: model.State) -> tuple[int, int, int, int, bytes]:
-    pairs = sorted(zip(state.tail[::2], state.tail[1::2], strict=True))
+    pairs = sorted(model.pairs(state.tail))
     keep = limits.tail_positions_max // 4
     old, new = pairs[:-keep], pairs[-keep:]
-    state.tail = [n for pair in new for n in pair]
+    state.tail = bytearray(pack_pairs(new))
     return (fragment_id, old[0][0], old[-1][0], min(p for _, p in old), pack_pairs(old))
 
 
 def pack_pairs(pairs: Sequence[tuple[int, int]]) -> bytes:
-    """(at_ms, pos) pairs as 16 bytes each."""
-    return b"".join(
-        at.to_bytes(8, "big", signed=True) + pos.to_bytes(8, "big") for at, pos in pairs
-    )
-
-
-def unpack_pairs(data: bytes) -> list[tuple[int, int]]:
-    """The inverse of `pack_pairs`."""
-    return [
-        (
-            int.from_bytes(data[i : i + 8], "big", signed=True),
-            int.from_bytes(data[i + 8 : i + 16], "big"),
-        )
-        for i in range(0, len(data), 16)
-    ]
+    """(at_ms, pos) pairs as the bytes of a chunk."""
+    return b"".join(model.pair(*pair) for pair in pairs)
 
 
 def positions_of(conn: Connection, fragment_ids: Sequence[int]) -> list[int]:
@@ -206,9 +197,9 @@ def positions_of(conn: Connection, fragment_ids: Sequence[int]) -> list[int]:
 
 def positions_by(conn: Connection, states: Mapping[int, model.State]) -> dict[int, list[int]]:
     """The positions of all facts of each fragment."""
-    out = {i: s.tail[1::2] for i, s in states.items()}
+    out = {i: [pos for _, pos in model.pairs(s.tail)] for i, s in states.items()}
     for fragment_id, packed in conn.execute(POSITIONS, (list(states),), binary=True):
-        out[fragment_id] += [pos for _, pos in unpack_pairs(packed)]
+        out[fragment_id] += [pos for _, pos in model.pairs(packed)]
     return out
 
 

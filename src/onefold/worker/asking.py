@@ -36,14 +36,14 @@ class Asking:
         self, wanted: Mapping[int, set[int]], people: Mapping[int, Entity]
     ) -> dict[int, PersonSubject]:
         """Subjects by person, ready for the definitions wanted of each."""
-        states = self.cache.load_states(self.conn, {f for i in wanted for f in people[i].fragments})
+        states = self.cache.told_states(self.conn, {f for i in wanted for f in people[i].fragments})
         tickets = self._tickets(wanted, people)
         accounts = self._account_states(people)
         listed = self._listed("person", wanted)
         return {
             i: PersonSubject(
                 people[i],
-                [states[f] for f in people[i].fragments],
+                [states[f] for f in people[i].fragments if f in states],
                 self,
                 [accounts[key] for key in people[i].inside if key in accounts],
                 tickets.get(i, ()),
@@ -86,10 +86,11 @@ class Asking:
         wanted = sorted({key for p in people.values() for key in p.inside})
         keys = [k for key in wanted for k in book.keys(key)]
         fragments = identity.account_fragments_of(self.conn, keys) if keys else {}
-        states = self.cache.load_states(self.conn, fragments.values())
+        states = self.cache.told_states(self.conn, fragments.values())
         out: dict[str, profiles.State] = {}
         for key in wanted:
-            found = [states[fragments[k]] for k in book.keys(key) if k in fragments]
+            own = [fragments[k] for k in book.keys(key) if k in fragments]
+            found = [states[f] for f in own if f in states]
             if found:
                 one = len(found) == 1
                 out[key] = found[0] if one else profiles.State(traits=merge.traits(found))
@@ -134,7 +135,7 @@ class Asking:
         tickets = crm.ticket_states(self.conn, [], wanted)[1] if wanted else {}
         out = {}
         for i in account_ids:
-            own = self.cache.load_states(self.conn, known[i].fragments)
+            own = self.cache.told_states(self.conn, known[i].fragments)
             found = [_ticket(t) for t in tickets.get(i, ())] if i in wanted else None
             out[i] = AccountSubject(i, known[i], list(own.values()), self, found, listed.get(i, ()))
         return out
@@ -158,10 +159,12 @@ class Asking:
         """The states of an account's people, former ones too, with whose their facts are."""
         people = profiles.store.members(self.conn, [account_id])[account_id]
         entities = self.cache.load_people(self.conn, people)
-        states = self.cache.load_states(
+        states = self.cache.told_states(
             self.conn, {f for e in entities.values() for f in e.fragments}
         )
-        return [([states[f] for f in e.fragments], e.spans) for e in entities.values()]
+        return [
+            ([states[f] for f in e.fragments if f in states], e.spans) for e in entities.values()
+        ]
 
     def members(self, account_id: int) -> list[int]:
         """Who belongs to an account now."""

@@ -66,10 +66,13 @@ class Generations(Generic[K, V]):
 class States:
     """States by fragment: those used last decoded, those before them encoded, a third of the size.
 
-    In the order of use: what is asked for moves to the end of its dictionary.
+    In the order of use: what is asked for moves to the end of its dictionary. Of a fragment with
+    nothing in it, as most identifiers' are, it is known just that.
     """
 
-    def __init__(self, entries_max: int) -> None:
+    def __init__(self, entries_max: int, blank_max: int) -> None:
+        self._blank_max = blank_max
+        self._blank: set[int] = set()
         self._each = max(entries_max // 2, 1)
         self._decoded: dict[int, profiles.State] = {}
         self._encoded: dict[int, bytes] = {}
@@ -89,6 +92,17 @@ class States:
         """Keep a state."""
         self._decoded[fragment] = state
         self._encoded.pop(fragment, None)
+        self._blank.discard(fragment)
+
+    def is_blank(self, fragment: int) -> bool:
+        """Is it known that there is nothing in the fragment?"""
+        return fragment in self._blank
+
+    def note_blank(self, fragments: Iterable[int]) -> None:
+        """There is nothing in these fragments; `put` says when there is."""
+        if len(self._blank) > self._blank_max:
+            self._blank.clear()
+        self._blank.update(fragments)
 
     def trim(self) -> None:
         """Back to the limits; called between batches, when nobody holds a state to change it."""
@@ -100,6 +114,7 @@ class States:
     def clear(self) -> None:
         """Forget everything."""
         self._decoded, self._encoded = {}, {}
+        self._blank.clear()
 
 
 class Entity(msgspec.Struct):
@@ -133,7 +148,7 @@ class Cache:
     """States by fragment, entities by (kind, id)."""
 
     def __init__(self) -> None:
-        self.states = States(limits.states_cached_max)
+        self.states = States(limits.states_cached_max, limits.fragments_blank_max)
         self.entities: Generations[tuple[int, int], Entity] = Generations(limits.people_cached_max)
         self.rollups = Rollups(limits.accounts_cached_max)
         self.verdicts = Verdicts(limits.accounts_cached_max)
@@ -154,21 +169,33 @@ class Cache:
     def load_states(
         self, conn: Connection, fragment_ids: Iterable[int]
     ) -> dict[int, profiles.State]:
-        """States of fragments, from memory or in one query."""
+        """States of fragments to fold into, from memory or in one query."""
+        wanted = set(fragment_ids)
+        out = self.told_states(conn, wanted)
+        for i in wanted - out.keys():
+            out[i] = profiles.State()
+            self.states.put(i, out[i])
+        return out
+
+    def told_states(
+        self, conn: Connection, fragment_ids: Iterable[int]
+    ) -> dict[int, profiles.State]:
+        """States of those of the fragments with something in them: what a conclusion reads."""
         out: dict[int, profiles.State] = {}
         missing: list[int] = []
         for i in fragment_ids:
             state = self.states.get(i)
-            if state is None:
-                missing.append(i)
-            else:
+            if state is not None:
                 out[i] = state
+            elif not self.states.is_blank(i):
+                missing.append(i)
         metrics.states_hit.inc(len(out))
         metrics.states_missed.inc(len(missing))
         if missing:
-            loaded = profiles.store.load_states(conn, missing)
+            loaded = profiles.store.stored_states(conn, missing)
             for i, state in loaded.items():
                 self.states.put(i, state)
+            self.states.note_blank(i for i in missing if i not in loaded)
             out.update(loaded)
         return out
 

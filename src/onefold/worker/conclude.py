@@ -125,7 +125,7 @@ class Conclude:
         if not marks:
             return
         people = self.cache.load_people(conn, [m.entity_id for m in marks])
-        states = self.cache.load_states(conn, {f for p in people.values() for f in p.fragments})
+        states = self.cache.told_states(conn, {f for p in people.values() for f in p.fragments})
         asking = Asking(conn, catalog, self.cache, out.now_ms, out.next)
         named = self._identifiers(conn, marks)
         grouped = [m for m in marks if m.flags & (dirty.GROUPS | dirty.ALL)]
@@ -138,7 +138,7 @@ class Conclude:
             if not person.fragments:
                 self._gone(conn, mark.entity_id, person, subjects[mark.entity_id], out)
                 continue
-            own = [states[f] for f in person.fragments]
+            own = [states[f] for f in person.fragments if f in states]
             subject = subjects[mark.entity_id]
             if mark.flags & dirty.SHOWN:
                 values = named.get(mark.entity_id, [])

@@ -84,7 +84,7 @@ class Accounts:
         out: "Outcome",
     ) -> None:
         """One person's answer: rows to write, and who has to look again because it changed."""
-        spans = merge.groups(states[f] for f in person.fragments)
+        spans = merge.groups(states[f] for f in person.fragments if f in states)
         out.grouped.append(mark.entity_id)
         members = [one for one in ladder.memberships if one.key in self.ids]
         for one in members:
@@ -249,10 +249,10 @@ class Accounts:
             return
         rows = accounts.store.rows(conn, asked)
         fragments = _fragments(conn, [row.key for row in rows.values()])
-        states = self.cache.load_states(conn, fragments.values())
+        states = self.cache.told_states(conn, fragments.values())
         wanted = {}
         for row in rows.values():
-            state = states[fragments[row.key]] if row.key in fragments else None
+            state = states.get(fragments[row.key]) if row.key in fragments else None
             traits = {n: t.value for n, t in state.traits.items()} if state else {}
             own = "" if row.made and "domain" not in row.edited else row.domain
             told = {"name": row.name, "domain": own, "by_hand": " ".join(row.edited)}
@@ -359,6 +359,7 @@ def _about(
     of_contacts: Collection[int],
 ) -> accounts.clues.About:
     """What a person's states say; the CRM's word and other identifiers are the caller's."""
+    fragments = [f for f in fragments if f in states]
     own = [states[f] for f in fragments]
     first: dict[str, int] = {}
     for address, (identifier, fragment) in emails.items():
