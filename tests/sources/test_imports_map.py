@@ -70,8 +70,9 @@ def test_values_tell_what_a_header_does_not(tmp_path: Path) -> None:
          {"property_subject": "subject", "property_content": "content",
           "property_hs_ticket_priority": "priority"}),
         ("dbt_salesforce/sf_contact_data.csv", "people",
-         {"id": "user_id", "email": "email", "account_id": "account_id",
-          "first_name": "traits.firstName", "mobile_phone": "traits.mobile_phone"}),
+         {"id": "external_ids.salesforce_contact_id", "email": "email", "account_id": "account_id",
+          "reports_to_id": "traits.reports_to_id", "first_name": "traits.firstName",
+          "mobile_phone": "traits.mobile_phone"}),
         ("dbt_salesforce/sf_account_data.csv", "accounts",
          {"id": "account_id", "name": "traits.name", "industry": "traits.industry"}),
         ("dbt_salesforce/sf_task_data.csv", "tasks",
@@ -84,7 +85,8 @@ def test_values_tell_what_a_header_does_not(tmp_path: Path) -> None:
         ("dbt_intercom/contact_history_data.csv", "people",
          {"external_id": "user_id", "email": "email", "name": "traits.name"}),
         ("dbt_stripe/customer_data.csv", "people",
-         {"id": "user_id", "email": "email", "created": "timestamp", "name": "traits.name"}),
+         {"id": "external_ids.stripe_customer_id", "email": "email", "created": "timestamp",
+          "name": "traits.name"}),
     ],
 )  # fmt: skip
 def test_the_exports_of_known_tools_are_understood(

@@ -126,3 +126,26 @@ def test_what_was_refused_enters_after_the_customer_became_known(conn: storage.C
     bench.settle()
     assert bench.counts("email", "ann@acme.co")["Dispute Opened"] == 1
     assert webhooks.reread(conn, SYSTEM, billing.source.id, NOW).read == 0
+
+
+def test_contacts_that_hubspot_merges_are_one_person(conn: storage.Connection) -> None:
+    bench = Bench(conn)
+    hubspot = Vendor(bench, "hubspot", "email")
+    at = NOW - 60_000
+
+    def people() -> set[int | None]:
+        bench.settle()
+        named = ("ann41@acme.co", "ann42@acme.co")
+        return {identity.person_of(conn, SYSTEM, "email", value) for value in named}
+
+    hubspot.deliver(
+        [{"subscriptionType": "contact.propertyChange", "objectId": n, "eventId": n,
+          "propertyName": "email", "propertyValue": f"ann{n}@acme.co", "occurredAt": at}
+         for n in (41, 42)]
+    )  # fmt: skip
+    assert len(people()) == 2
+    hubspot.deliver(
+        [{"subscriptionType": "contact.merge", "objectId": 42, "eventId": 50, "occurredAt": at,
+          "primaryObjectId": 42, "mergedObjectIds": [42, 41], "newObjectId": 43}]
+    )  # fmt: skip
+    assert len(people()) == 1

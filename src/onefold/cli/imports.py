@@ -4,6 +4,8 @@ import sys
 import time
 from pathlib import Path
 
+import psycopg
+
 from onefold import sources, storage
 from onefold.app.jobs import Jobs, drain
 from onefold.cli import database
@@ -51,7 +53,7 @@ def run(
             return
         importing.start(conn, SYSTEM, one.id)
         conn.commit()
-        one = _wait(conn, url, chosen, one.id, ("done", "failed", "cancelled"))
+        one = _wait_or_say(conn, url, chosen, one, ("done", "failed", "cancelled"))
         _tell_result(one)
     print(one.api_id)
     if one.status != "done":
@@ -69,7 +71,7 @@ def revert(ref: str, data: Path | None, database_url: str | None) -> None:
             raise errors.Unavailable("The server is not running. Start it first: onefold serve")
         one = importing.revert(conn, SYSTEM, importing.number_of(ref))
         conn.commit()
-        one = _wait(conn, url, chosen, one.id, ("reverted", "failed"))
+        one = _wait_or_say(conn, url, chosen, one, ("reverted", "failed"))
         for line in importing.report(conn, SYSTEM, one):
             _say(line)
     print(one.status)
@@ -119,6 +121,27 @@ def _pair(text: str, flag: str) -> tuple[str, str]:
             errors.Fault(flag, f"`{text}` has no `=`.", "Write `E-mail=email` or `Notes=`.")
         )
     return name.strip(), value.strip()
+
+
+def _wait_or_say(
+    conn: Connection,
+    url: str,
+    chosen: settings.Settings,
+    one: imports.Import,
+    ends: tuple[str, ...],
+) -> imports.Import:
+    """Wait; when the database goes away meanwhile, say so and how it goes on."""
+    try:
+        return _wait(conn, url, chosen, one.id, ends)
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        said = str(error).strip().splitlines()
+        raise errors.Unavailable(
+            f"PostgreSQL went away while {one.api_id} ran"
+            + (f" ({said[0]})" if said else "")
+            + f". What was committed is kept, and nothing counts twice: start the server again "
+            f"(onefold serve), and {one.api_id} goes on by itself where it stopped. "
+            f"See it on the page /imports/{one.api_id}."
+        ) from error
 
 
 def _wait(

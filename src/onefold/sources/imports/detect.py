@@ -13,6 +13,7 @@ from onefold.sources.imports.model import Format, Kind, Sample
 
 _HEAD_BYTES = 262_144
 _NEAR = 0.02
+_TELLING_BYTES = 12  # fewer bytes above ASCII say too little of their code page
 _DELIMITERS = ",;\t|"
 _MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\xff\xfe", "utf-16"),
@@ -96,7 +97,9 @@ def encoding_of(head: bytes, *, whole: bool = True) -> str:
     best = guesses.best()
     near = [g.encoding for g in guesses if best is not None and g.chaos <= best.chaos + _NEAR]
     # The Western code page looks like its neighbours, and is the likeliest of them by far.
-    western = best is None or any(e in ("cp1252", "latin_1", "iso8859_15") for e in near)
+    # A few letters prove nothing: what is short is read as Western where it can be.
+    few = sum(byte > 0x7F for byte in head) < _TELLING_BYTES and _readable(head)
+    western = few or best is None or any(e in ("cp1252", "latin_1", "iso8859_15") for e in near)
     found = "cp1252" if western or best is None else best.encoding
     # One stray byte in a file that is UTF-8 otherwise is that row's fault, not another encoding.
     text = head.decode("utf-8", "surrogateescape")
@@ -105,6 +108,15 @@ def encoding_of(head: bytes, *, whole: bool = True) -> str:
     if good > bad * 4:
         return "utf-8"
     return found
+
+
+def _readable(head: bytes) -> bool:
+    """Whether cp1252 makes letters and signs of every byte, as people write them."""
+    try:
+        text = head.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    return all(c.isprintable() or c in "\r\n\t\xa0\xad" for c in text)
 
 
 def delimiter_of(text: str) -> str:

@@ -9,14 +9,17 @@ from typing import Any
 
 import msgspec
 
+from onefold.governance import external
 from onefold.kernel import clock, errors, limits
 from onefold.sources.imports import values
 from onefold.sources.imports.model import (
     FACT_TARGETS,
     FIELDS,
+    IDS,
     NEEDED,
     OPEN,
     TARGETS,
+    WITH_IDS,
     Column,
     Mapping,
     RowFault,
@@ -40,11 +43,11 @@ def check(target: Target, columns: Iterable[str], mapping: Mapping) -> list[erro
         elif column.to:
             faults += _check_column(target, name, column, used)
     for name in mapping.constants:
-        if name not in FIELDS[target] and not _is_open(target, name):
+        if not _is_known(target, name):
             faults.append(_unknown(target, f"constants.{name}", name))
         used.setdefault(name, "")
     for group in NEEDED[target]:
-        if not any(field in used for field in group):
+        if not _has(group, used):
             shown = " or ".join(f"`{field}`" for field in group)
             faults.append(
                 errors.Fault("columns", f"No column goes to {shown}.", "Choose one for it.")
@@ -56,7 +59,7 @@ def _check_column(
     target: Target, name: str, column: Column, used: dict[str, str]
 ) -> list[errors.Fault]:
     field = f"columns.{name}"
-    if column.to not in FIELDS[target] and not _is_open(target, column.to):
+    if not _is_known(target, column.to):
         return [_unknown(target, field, column.to)]
     if column.to in used:
         return [
@@ -73,7 +76,25 @@ def _check_column(
 def _unknown(target: Target, field: str, name: str) -> errors.Fault:
     known = ", ".join(FIELDS[target])
     more = f", or `{OPEN[target]}.…`" if target in OPEN else ""
+    if target in WITH_IDS:
+        more += f", or `{IDS}.…` with another tool's id of the person (`{IDS}.hubspot_contact_id`)"
     return errors.Fault(field, f"`{name[:60]}` is not a field here.", f"Known are {known}{more}.")
+
+
+def _is_known(target: Target, to: str) -> bool:
+    return to in FIELDS[target] or _is_open(target, to) or _is_id(target, to)
+
+
+def _is_id(target: Target, to: str) -> bool:
+    """Whether a field is another tool's id that can only name a person."""
+    head, _, rest = to.partition(".")
+    return target in WITH_IDS and head == IDS and rest != "" and external.namespace(rest) == rest
+
+
+def _has(group: tuple[str, ...], used: Iterable[str]) -> bool:
+    """Whether one field of a group is there; a person may be named by another tool's id alone."""
+    named = "user_id" in group
+    return any(field in group or (named and field.startswith(f"{IDS}.")) for field in used)
 
 
 def _is_open(target: Target, to: str) -> bool:
@@ -148,7 +169,7 @@ class Builder:
             return found
         fields, free = found
         for group in NEEDED[self.target]:
-            if not any(name in fields for name in group):
+            if not _has(group, fields):
                 column = next((c for c in map(self.column, group) if c), "")
                 shown = " or ".join(f"`{name}`" for name in group)
                 return self.fault(
@@ -166,6 +187,7 @@ class Builder:
                 column = self.column("timestamp")
                 return self.fault(record, column, fields["timestamp"], unfit.problem, unfit.remedy)
         _SHAPES[self.target](item, fields, free)
+        _other_ids(item, fields)
         return _encode(item)
 
     def fault(self, record: Record, column: str, value: Any, problem: str, remedy: str) -> RowFault:
@@ -200,6 +222,16 @@ def _events(item: dict[str, Any], fields: dict[str, Any], free: dict[str, Any]) 
         context["traits"] = {"email": fields["email"]}
     if context:
         item["context"] = context
+
+
+def _other_ids(item: dict[str, Any], fields: dict[str, Any]) -> None:
+    found = [
+        {"id": value, "type": to.partition(".")[2], "collection": "users", "encoding": "none"}
+        for to, value in fields.items()
+        if to.startswith(f"{IDS}.")
+    ]
+    if found:
+        item.setdefault("context", {})["externalIds"] = found
 
 
 _SHAPES = {"people": _people, "accounts": _accounts, "events": _events}

@@ -59,6 +59,9 @@ TIMES = frozenset((
 ))  # fmt: skip
 # Where columns without a field of their own go.
 OPEN = {"people": "traits", "accounts": "traits", "events": "properties"}
+# Targets whose rows may have other tools' ids of people: `external_ids.hubspot_contact_id`.
+WITH_IDS: tuple[Target, ...] = ("people", "events")
+IDS = "external_ids"
 # One of each group has to be there.
 NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "people": (("user_id", "email", "anonymous_id"),),

@@ -8,11 +8,13 @@ from typing import Any
 
 import yaml
 
-from onefold.sources.imports import values
+from onefold.sources.imports import values, vendors
 from onefold.sources.imports.model import (
     FIELDS,
+    IDS,
     OPEN,
     TIMES,
+    WITH_IDS,
     As,
     Column,
     Mapping,
@@ -76,6 +78,14 @@ _TELLING: dict[Target, set[str]] = {
         "leadrating",
     },
     "subscriptions": {"mrr", "currentperiodend", "renewaldate", "subscriptionstatus"},
+    "tickets": {
+        "ticketname",
+        "ticketstatus",
+        "ticketpriority",
+        "ticketdescription",
+        "ticketid",
+        "casenumber",
+    },
     "products": {"sku", "productcode", "productname", "unitprice"},
     "activities": {
         "activitytype",
@@ -85,6 +95,8 @@ _TELLING: dict[Target, set[str]] = {
         "calloutcome",
     },
 }
+_OF_ACCOUNTS = {"mrr", "renewaldate"}
+_COMPANY_WORDS = {"accountname", "companyname", "organizationname", "account", "company"}
 _PERSON_WORDS = {"email", "emailaddress", "firstname", "lastname", "event", "eventname"}
 _EVENT_WORDS = {"event", "eventname", "eventtype"}
 _FLAGS = ("true", "false", "0", "1")
@@ -104,8 +116,10 @@ _TRAITS_OF = {
 def mapping(target: Target, sample: Sample) -> Mapping:
     """A proposal for every column of the sample."""
     taken: dict[str, str] = {}
+    heads = vendors.shown(sample.columns)
+    own = _own_ids(target, sample)
     fields = (*FIELDS[target], *_TRAITS_OF.get(target, ()))
-    if "user_id" in fields and any(normal(c) == "id" for c in sample.columns):
+    if "user_id" in fields and any(normal(h) == "id" for h in heads.values()):
         order = {"user_id": 0}  # a row's own id, before any other use of it
     else:
         order = {}
@@ -113,8 +127,8 @@ def mapping(target: Target, sample: Sample) -> Mapping:
         (
             (-score, order.get(field, 1), n, field, column)
             for n, column in enumerate(sample.columns)
-            for field in fields
-            if (score := _score(target, field, column, _values(sample, column))) > 0
+            for field in (() if column in own else fields)
+            if (score := _best(target, field, column, heads[column], _values(sample, column))) > 0
         ),
         key=lambda found: found[:3],
     )
@@ -122,20 +136,47 @@ def mapping(target: Target, sample: Sample) -> Mapping:
         if field not in taken.values() and column not in taken:
             taken[column] = field
     columns = {c: _column(target, c, taken.get(c, ""), _values(sample, c)) for c in sample.columns}
+    for column, namespace in own.items():
+        if namespace:
+            columns[column] = Column(f"{IDS}.{namespace}")
     constants = {}
     if target == "events" and "event" not in taken.values():
         constants["event"] = "Imported"
     return Mapping(columns, constants)
 
 
+def _own_ids(target: Target, sample: Sample) -> dict[str, str]:
+    """Columns with another tool's ids of people, each namespace once; "" for an unknown tool."""
+    if target == "companies":  # a number that another tool gave is no key of ours
+        return {c: "" for c in sample.columns if vendors.is_number_elsewhere(c)}
+    if target not in WITH_IDS:
+        return {}
+    heads = frozenset(_whole(c) for c in sample.columns)
+    out: dict[str, str] = {}
+    for column in sample.columns:
+        texts = [str(v) for v in _values(sample, column)]
+        found = vendors.person_id(column, texts, heads, _whole)
+        if found is not None:
+            out[column] = found if found not in out.values() else ""
+    return out
+
+
 def target(sample: Sample) -> Target:
     """What the file is most likely about."""
+    return vendors.about(sample.columns) or _target(sample)
+
+
+def _target(sample: Sample) -> Target:
     heads = {shown for c in sample.columns for shown in (normal(c), _whole(c))}
 
     def has(*fields: str) -> bool:
         return any(not heads.isdisjoint(_SYNONYMS[field]) for field in fields)
 
     telling = {of: len(heads & words) for of, words in _TELLING.items()}
+    said = heads & _TELLING["subscriptions"]
+    terms = has("plan", "start_date", "status", "seats")
+    if said <= _OF_ACCOUNTS and (has("domain", "industry") or not terms):
+        telling["subscriptions"] = 0  # an account may well say when its contract ends
     most = max(telling, key=lambda of: telling[of])
     if telling[most] > 1 or (telling[most] and not heads & _PERSON_WORDS):
         return most
@@ -149,7 +190,9 @@ def target(sample: Sample) -> Target:
         return "events"
     if has("email") or (has("first_name") and has("last_name")):
         return "people"
-    return "accounts" if has("domain", "industry") else "people"
+    if has("domain", "industry") or heads & _COMPANY_WORDS:
+        return "accounts" if has("account_id") else "companies"
+    return "people"
 
 
 def normal(header: str) -> str:
@@ -158,13 +201,19 @@ def normal(header: str) -> str:
     parts = [p for p in _WORDS.split(text) if p]
     while len(parts) > 1 and parts[0] in _PREFIXES:
         parts = parts[1:]
-    if len(parts) > 1 and parts[-1] == "c":  # Salesforce's custom fields
+    if len(parts) > 1 and parts[-1] in ("c", "utc"):  # Salesforce's custom fields, Stripe's times
         parts = parts[:-1]
     return "".join(parts)
 
 
 def _whole(header: str) -> str:
     return "".join(p for p in _WORDS.split(fold_name(_CAMEL.sub(" ", header))) if p)
+
+
+def _best(target: Target, field: str, column: str, head: str, found: Sequence[Any]) -> int:
+    """The score of a header as it is meant, or as it stands: `Deal - Title` is a deal's name."""
+    score = _score(target, field, head, found)
+    return score if head == column else max(score, _score(target, field, column, found))
 
 
 def _score(target: Target, field: str, column: str, found: Sequence[Any]) -> int:

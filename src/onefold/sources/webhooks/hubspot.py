@@ -81,6 +81,8 @@ def calls(config: Config, tree: Any, _: Delivery) -> Iterator[Call]:
     )
     event = _event(what, action, name, value)
     yield Call(event=event, message_id=message_id, at=at, properties=told, **who)
+    if what == "contact" and action == "merge":
+        yield from _merges(change, own, message_id)
     trait = _TRAITS.get(name or "", name)
     if trait and action == "propertyChange" and what in ("contact", "company"):
         kind: Kind = "identify" if what == "contact" else "group"
@@ -88,6 +90,20 @@ def calls(config: Config, tree: Any, _: Delivery) -> Iterator[Call]:
             event=kind, kind=kind, message_id=f"{message_id}:{kind}", at=at,
             traits={} if name == "email" else {trait: value}, **{**who, "tells": ()},
         )  # fmt: skip
+
+
+def _merges(change: dict[str, Any], own: str, message_id: str) -> Iterator[Call]:
+    """Each contact that went into another is one person with it, also by a new id of both."""
+    main = payload.text_of(change.get("primaryObjectId")) or own
+    given = change.get("mergedObjectIds")
+    others = [*(given if isinstance(given, list) else [given]), change.get("newObjectId"), own]
+    for other in dict.fromkeys(text for o in others if (text := payload.text_of(o))):
+        if other != main:
+            pair = (("hubspot_contact_id", main), ("hubspot_contact_id", other))
+            yield Call(
+                event="merge", kind="merge", message_id=f"{message_id}:{other}", merges=pair,
+                at=change.get("occurredAt"), external_ids={"hubspot_contact_id": main},
+            )  # fmt: skip
 
 
 def _event(what: str, action: str, name: str | None, value: Any) -> str:

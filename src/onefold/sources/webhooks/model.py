@@ -84,7 +84,7 @@ class Call(msgspec.Struct, frozen=True):
 
     event: str
     message_id: str = ""
-    kind: Kind = "track"
+    kind: Kind | Literal["merge"] = "track"
     at: Any = None
     user_id: str | None = None
     anonymous_id: str | None = None
@@ -96,6 +96,7 @@ class Call(msgspec.Struct, frozen=True):
     traits: dict[str, Any] = {}
     asks: tuple[str, ...] = ()
     tells: tuple[str, ...] = ()
+    merges: tuple[tuple[str, str], ...] = ()  # of kind `merge`: two identifiers of one person
 
 
 class Part(msgspec.Struct, frozen=True):

@@ -226,8 +226,9 @@ def item_of(call: Call) -> dict[str, Any]:
         "context": context,
         "traits": traits,
         "properties": call.properties,
+        "mergeProperties": [{"type": n, "value": v} for n, v in call.merges],
     }
-    return {name: value for name, value in out.items() if value not in (None, "", {})}
+    return {name: value for name, value in out.items() if value not in (None, "", {}, [])}
 
 
 def time_of(at: Any) -> str | None:
