@@ -192,3 +192,27 @@ def test_companies_are_found_by_their_names_alone() -> None:
     quality = match.measure.quality(found.clusters.tolist(), truth)
     assert quality.recall > 0.95
     assert quality.precision > 0.9
+
+
+@pytest.mark.parametrize(
+    ("headers", "roles"),
+    [
+        ("الاسم الأول,اسم العائلة,البريد,المدينة", "given,surname,email,city"),
+        ("氏名,生年月日,メール,住所", "name,dob,email,address"),
+        ("이름,성,전화번호,도시", "given,surname,phone,city"),
+        ("Jméno,Příjmení,Datum narození,PSČ", "given,surname,dob,postcode"),
+        ("שם פרטי,שם משפחה,טלפון,עיר", "given,surname,phone,city"),
+        ("Όνομα,Επώνυμο,Κινητό,Πόλη", "given,surname,phone,city"),
+        ("Ad,Soyad,Doğum Tarihi,Şehir", "given,surname,dob,city"),
+    ],
+)
+def test_headers_are_known_in_many_scripts(headers: str, roles: str) -> None:
+    assert [match.headers.role(header) for header in headers.split(",")] == roles.split(",")
+
+
+def test_phones_without_a_country_take_that_of_the_others(tmp_path: Path) -> None:
+    text = (
+        "mobile\n+12025550143\n(202) 555-0143\n2025550143\n+1 415 555 0199\n415-555-0199\n"
+        "+44 20 7946 0018\n6465550111\n"
+    )
+    assert _match(tmp_path, text) == ["1", "1", "1", "4", "4", "6", "7"]

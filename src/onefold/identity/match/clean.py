@@ -138,6 +138,25 @@ def phone(text: str | None, region: str | None = None) -> str | None:
     return digits if len(digits) >= 5 else None
 
 
+def prefix(text: str) -> int | None:
+    """The country's prefix that a phone is written with."""
+    text = text.strip()
+    if text.startswith("00"):
+        text = "+" + text[2:]
+    if not text.startswith("+"):
+        return None
+    try:
+        return phonenumbers.parse(text).country_code
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def region(prefix: int) -> str | None:
+    """The main country of a prefix: US for 1."""
+    found = phonenumbers.region_code_for_country_code(prefix)
+    return None if found in {"ZZ", "001"} else found
+
+
 _EMAIL = re.compile(r"[^\s<>\"',;:]+@[^\s<>\"',;:]+")
 
 

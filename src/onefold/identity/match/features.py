@@ -1,5 +1,6 @@
 """From the cells of a file to comparable features."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from onefold.identity.match.columns import Recognised, Table
 from onefold.identity.match.model import Codes, Feature, Records, factorise
 
 NAME_TOKENS_MAX = 6
+DIALLED_MAX = 5_000  # phones that tell which country the others are of
 SAME_ROLE_MAX = 4  # columns of one role that are compared with one another: phone, mobile, work …
 
 Cells = Sequence[str | None]
@@ -93,7 +95,14 @@ def _region(by_role: dict[str, list[Cells]]) -> str | None:
             code = clean.country(cell)
             if code and len(code) == 2:
                 counts[code.upper()] = counts.get(code.upper(), 0) + 1
-    return max(counts, key=lambda code: counts[code]) if counts else None
+    return max(counts, key=lambda code: counts[code]) if counts else _dialled(by_role)
+
+
+def _dialled(by_role: dict[str, list[Cells]]) -> str | None:
+    """The country that most phones written with its prefix are of."""
+    cells = [cell for column in by_role.get("phone", [])[:SAME_ROLE_MAX] for cell in column if cell]
+    counts = Counter(filter(None, map(clean.prefix, cells[:DIALLED_MAX])))
+    return clean.region(counts.most_common(1)[0][0]) if counts else None
 
 
 def _mail_parts(records: Records) -> None:

@@ -5,7 +5,7 @@ The first rule that fits decides, so the narrow ones stand before the wide ones.
 
 import re
 
-from onefold.identity.match import clean
+from onefold.identity.match import clean, languages
 
 ROLES = (
     "given", "middle", "surname", "name", "company", "dob", "email", "phone", "id", "domain",
@@ -200,9 +200,18 @@ def normal(header: str) -> str:
     return clean.latin(" ".join(part for part in _WORDS.split(header.strip()) if part))
 
 
+_WORDED = {
+    normal(header): role
+    for role, headers in languages.HEADERS.items()
+    for header in headers.split("|")
+}
+
+
 def role(header: str) -> str | None:
     """The role that a header names, or None."""
     words = normal(header)
+    if words in _WORDED:
+        return _WORDED[words]
     for name, pattern in _RULES:
         if pattern.search(words):
             return name
