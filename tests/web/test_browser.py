@@ -133,6 +133,29 @@ def test_a_ticket_is_opened_solved_and_reopened_by_undo(page: Page) -> None:
     expect(page.locator(".subtabs")).to_contain_text("Urgent")
 
 
+def test_a_ticket_is_answered_paused_and_opened_by_what_the_customer_says(
+    page: Page, world: World
+) -> None:
+    page.goto(f"/tickets/{world.ticket}")
+    page.keyboard.press("r")
+    page.keyboard.type("Which browser?")
+    page.get_by_label("Priority").select_option("high")  # what is typed outlives other changes
+    expect(page.locator(".subtabs")).to_contain_text("High")
+    expect(page.get_by_label("Message", exact=True)).to_have_value("Which browser?")
+    page.get_by_label("Then").select_option("paused")
+    page.get_by_label("Message", exact=True).press("Control+Enter")
+    expect(page.locator(".thread li.out")).to_contain_text("Which browser?")
+    expect(page.locator(".subtabs .pill").first).to_have_text("Paused")
+    page.get_by_label("Message", exact=True).fill("Firefox")
+    page.get_by_label("Kind").select_option("received")
+    page.get_by_role("button", name="Add").click()
+    expect(page.locator(".thread li").last).to_contain_text("Firefox")
+    expect(page.locator(".subtabs .pill").first).to_have_text("Open")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".thread")).not_to_contain_text("Firefox")
+    expect(page.locator(".subtabs .pill").first).to_have_text("Paused")
+
+
 def test_a_task_is_ticked_off_on_home_and_taken_back(page: Page) -> None:
     page.goto("/")
     row = page.locator("li[id^=line-tsk]").first

@@ -6,6 +6,7 @@ they write the row with a version check and append the fact as the last statemen
 
 from onefold.crm import attachments as attachments
 from onefold.crm import bulk_edits as bulk_edits
+from onefold.crm import conversation as conversation
 from onefold.crm import currencies as currencies
 from onefold.crm import custom as custom
 from onefold.crm import deal_lines as deal_lines

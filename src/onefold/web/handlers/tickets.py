@@ -14,6 +14,8 @@ from onefold.web import data, door, edits
 _VIEWS = [("", "Open"), ("mine", "Mine"), ("resolved", "Solved"), ("all", "All")]
 _CHOICES = ("status", "priority", "category")
 _OTHERS_MAX = 5
+_VERBS = [HttpMethod.PATCH, HttpMethod.POST]
+_SAID = {"reply": "Reply kept", "note": "Note kept", "received": "Message kept"}
 
 
 def _filters(ask: door.Ask) -> dict[str, Any]:
@@ -89,15 +91,17 @@ def _ticket(ask: door.Ask, conn: Connection, ticket: Any, **more: Any) -> door.P
         page = crm.tickets.find(conn, ask.viewer, filters, limit=_OTHERS_MAX + 1)
         others = [t for t in page.rows if t.id != ticket.id][:_OTHERS_MAX]
     tasks = crm.tasks.find(conn, ask.viewer, {"ticket_id": ticket.id}).rows
+    thread = crm.conversation.of(conn, ask.viewer, ticket.id)
     return door.page(
         ask, "ticket.html", t=ticket, muted=muted, others=others, tasks=tasks,
+        thread=thread, files=crm.attachments.of(conn, ask.viewer, ticket.id),
         statuses=data.TICKET_STATUSES, priorities=data.TICKET_PRIORITIES,
         categories=data.CATEGORIES, user_options=data.users(conn, ask),
         counts=data.counts(conn, ask), **{"conflict": False, **values, **more},
     )  # fmt: skip
 
 
-@route("/tickets/{ref:str}", http_method=[HttpMethod.PATCH, HttpMethod.POST], sync_to_thread=True)
+@route("/tickets/{ref:str}", http_method=_VERBS, sync_to_thread=True)
 def ticket_edit(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
     """Set what differs; the toast offers the inverse change."""
     ask = door.ask_of(request)
@@ -130,6 +134,32 @@ def ticket_edit(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
         return door.go(ask, f"/tickets/{after.id}", toast)
     with ask.open() as conn:
         return _ticket(ask, conn, after, toast=toast)
+
+
+@post("/tickets/{ref:str}/messages", sync_to_thread=True)
+def ticket_say(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
+    """Add a reply, a note or what the customer said; the toast takes it back."""
+    ask = door.ask_of(request)
+    message = crm.conversation.typed(ask.form)
+    with ask.open() as conn:
+        was = crm.tickets.get(conn, ask.viewer, ref).status
+        said = crm.conversation.add(conn, ask.viewer, ref, message, ask.now_ms)
+    moved = was if said.ticket.status != was else ""
+    back = door.undo(
+        f"/tickets/{said.ticket.id}/messages/undo", "#nowhere", message=said.message.id,
+        status=moved,
+    )  # fmt: skip
+    return door.go(ask, f"/tickets/{said.ticket.id}", {"text": _SAID[message.kind], "undo": back})
+
+
+@route("/tickets/{ref:str}/messages/undo", http_method=_VERBS, sync_to_thread=True)
+def ticket_unsay(request: door.AnyRequest, ref: FromPath[str]) -> door.Page:
+    """Take a message back, and the status it brought."""
+    ask = door.ask_of(request)
+    message, status = ask.form.get("message", ""), ask.form.get("status", "")
+    with ask.open() as conn:
+        ticket = crm.conversation.take_back(conn, ask.viewer, ref, message, status, ask.now_ms)
+    return door.go(ask, f"/tickets/{ticket.id}", {"text": "Message taken back"})
 
 
 @post("/tickets/bulk", sync_to_thread=True)
@@ -199,4 +229,5 @@ def _form(
     )  # fmt: skip
 
 
-HANDLERS = [tickets_list, ticket_new, ticket_create, tickets_bulk, ticket_page, ticket_edit]
+HANDLERS = [tickets_list, ticket_new, ticket_create, tickets_bulk, ticket_page, ticket_edit,
+            ticket_say, ticket_unsay]  # fmt: skip

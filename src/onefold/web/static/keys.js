@@ -81,6 +81,14 @@
     }
   });
 
+  function compose(kind) {
+    const box = $("[data-compose]");
+    if (!box) return false;
+    $("[data-compose-kind]").value = kind;
+    box.focus();
+    return true;
+  }
+
   function escape() {
     const menu = $("details.menu[open]");
     if (menu) { menu.open = false; $("summary", menu).focus(); return true; }
@@ -118,6 +126,8 @@
     "[": () => window.onefold.toggleNav(),
     s: () => { const el = $("[data-key=s]"); el?.focus(); el?.showPicker?.(); return Boolean(el); },
     a: () => { const el = $("[data-key=a]"); el?.focus(); el?.showPicker?.(); return Boolean(el); },
+    r: () => compose("reply"),
+    n: () => compose("note"),
     e: () => { const el = $("[data-key=e]"); el?.click(); return Boolean(el); },
   };
 
@@ -126,6 +136,11 @@
     if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === "k") {
       event.preventDefault();
       window.onefold.palette();
+      return;
+    }
+    if ((event.metaKey || event.ctrlKey) && event.key === "Enter" && event.target.matches?.("[data-compose]")) {
+      event.preventDefault();
+      event.target.form.requestSubmit();
       return;
     }
     if ($("dialog[open]")) return;
