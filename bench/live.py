@@ -86,12 +86,13 @@ async def _freshness(
             item = {"type": "track", "event": "Probe Fired", "messageId": f"p{number}-{rate}",
                     "userId": f"probe-{number}"}  # fmt: skip
             request = world.requests([item], key)[0]
-            await load.Sender._exchange(reader, writer, request)
+            if not await load.Sender._exchange(reader, writer, request):
+                continue  # refused under load: nothing was accepted that could be seen
             accepted = time.perf_counter()
             while not await _member(conn, f"probe-{number}"):
                 await asyncio.sleep(0.005)
                 if time.perf_counter() - accepted > 30:
-                    raise SystemExit("a probe never became visible")
+                    raise SystemExit(await _missing(conn, f"probe-{number}"))
             delays.append(time.perf_counter() - accepted)
             await asyncio.sleep(0.05)
         await conn.close()
@@ -101,6 +102,23 @@ async def _freshness(
     done.set()
     await task
     return delays
+
+
+async def _missing(conn: Any, user: str) -> str:
+    """What became of a probe that was not seen in time: it waits, or the worker passed it."""
+    cursor = await conn.execute(
+        """SELECT (SELECT max(seq) FROM log),
+          (SELECT seq FROM checkpoint WHERE name = 'worker'), (SELECT count(*) FROM dirty),
+          (SELECT max(f.person_id) FROM identifier i JOIN fragment f ON f.identifier_id = i.id
+           WHERE i.namespace = 'user_id' AND md5(i.value) = md5(%s))""",
+        (user,),
+    )
+    last, done, marks, person = await cursor.fetchone()
+    what = "folded" if person is not None else "not folded"
+    return (
+        f"{user} was not in its audience after 30 s: {what} (person {person}); the log ends at "
+        f"{last}, the worker is at {done}, {marks} rows of marks wait"
+    )
 
 
 async def _member(conn: Any, user: str) -> bool:

@@ -48,6 +48,14 @@ def test_parsing_what_was_dumped_gives_the_tree_back(definition: Any) -> None:
         assert dump(parse(as_yaml))["of"] == definition.of
 
 
+def test_conditions_on_the_same_property_are_written_apart() -> None:
+    both = {"all": [{"pages": {"at_least": 1}}, {"pages": {"at_most": 3}}]}
+    where = {"any": [both, {"format": "pdf"}]}
+    found = parse(_person({"count": {"event": "Export", "where": where}, "at_least": 1}))
+    assert parse(dump(found)) == found
+    assert dump(found)["where"]["count"]["where"] == where
+
+
 @settings(max_examples=100, deadline=None)
 @given(invent.definitions)
 def test_a_tree_survives_its_encoding(definition: Any) -> None:

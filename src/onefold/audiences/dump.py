@@ -116,8 +116,11 @@ def _where(where: tuple[Filter, ...]) -> dict[str, Any]:
 
 
 def _joined(part: Filter) -> tuple[Filter, ...]:
-    """What stands in one mapping of a list: an `all` is written as one mapping."""
-    return part.of if isinstance(part, Group) and part.how == "all" else (part,)
+    """What stands in one mapping of a list: an `all` is written as one mapping, if one holds it."""
+    if not isinstance(part, Group) or part.how != "all":
+        return (part,)
+    keys = [one.how if isinstance(one, Group) else one.path for one in part.of]
+    return part.of if len(set(keys)) == len(keys) else (part,)
 
 
 def _plain(tests: tuple[Test, ...]) -> bool:
