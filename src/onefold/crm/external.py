@@ -21,6 +21,11 @@ DONE = "DELETE FROM desk_pending WHERE pos = %s"
 WAIT = "UPDATE desk_pending SET next_ms = %s WHERE pos = %s"
 
 
+ELSEWHERE = """
+SELECT id FROM ticket WHERE external_id = %s AND external_id <> '' AND subject = %s LIMIT 2
+"""
+
+
 class External(NamedTuple):
     """Our ticket's id, and when the newest event of the other's that was taken up happened."""
 
@@ -33,6 +38,13 @@ def held(conn: Connection, viewer: Viewer, source_id: int, external_id: str) -> 
     viewer.must_write()
     row = conn.execute(HELD, (source_id, external_id)).fetchone()
     return External(ids.api_id("tkt", row[0]), row[1]) if row else None
+
+
+def like(conn: Connection, viewer: Viewer, external_id: str, subject: str) -> int | None:
+    """The ticket that some help desk's events keep under this id, if it is about the same."""
+    viewer.must_read()
+    found = conn.execute(ELSEWHERE, (external_id, subject)).fetchall()
+    return int(found[0][0]) if len(found) == 1 else None
 
 
 def tie(

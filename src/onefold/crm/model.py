@@ -82,7 +82,7 @@ class Ticket(msgspec.Struct, frozen=True):
     created_at: str
     updated_at: str
     resolved_at: str | None
-    external_id: str | None  # another help desk's own, when its events keep this ticket
+    external_id: str  # its id in the help desk or file that it came from, or ""
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -116,6 +116,7 @@ class Task(msgspec.Struct, frozen=True):
     created_at: str
     updated_at: str
     done_at: str | None
+    external_id: str
 
 
 class Deal(msgspec.Struct, frozen=True):

@@ -129,7 +129,7 @@ SHAPES = {
         "ticket", ("owner_id", "account_id", "contact_id"),
         {"priority": Sort(
             "array_position(ARRAY['urgent', 'high', 'medium', 'low'], t.priority)", "number")},
-        "t.subject_sort",
+        "t.subject_sort", unique={"external_id": f"{_EXTERNAL} AND t.source_id IS NULL"},
     ),
     "task": _shape(
         "task", ("owner_id", "account_id", "contact_id", "deal_id", "lead_id"),
@@ -138,7 +138,7 @@ SHAPES = {
             "priority": Sort(
                 "array_position(ARRAY['high', 'medium', 'low'], t.priority)", "number"),
         },
-        "t.subject_sort",
+        "t.subject_sort", unique={"external_id": _EXTERNAL},
     ),
     "deal": _shape(
         "deal", ("owner_id", "account_id", "contact_id", "stage_id"),

@@ -8,7 +8,7 @@ from onefold.crm.contact import contacts
 from onefold.crm.model import Row, Ticket
 from onefold.crm.records import Change, Kind, Records, Work
 from onefold.kernel import errors, ids, limits
-from onefold.storage import fold_name
+from onefold.storage import Connection, fold_name
 
 STATUSES = ("open", "paused", "resolved")
 PRIORITIES = ("low", "medium", "high", "urgent")
@@ -29,6 +29,12 @@ KIND = Kind(
         fields.Field("contact_id", "ref", prefix="con"),
         fields.Field("account_id", "ref", prefix="acc"),
         fields.Field("owner_id", "ref", prefix="usr"),
+        fields.Field(
+            "external_id", chars_max=limits.string_identifier_chars_max, once=True,
+            label="Id elsewhere",
+        ),
+        fields.Field("created_at", "time", once=True, label="Opened"),
+        fields.Field("resolved_at", "time", once=True),
     ),
     filters=(lists.Filter("tag", "tag", "tags"),),
     told=(
@@ -37,6 +43,7 @@ KIND = Kind(
     ),
     sort="-updated",
     plural="tickets",
+    unique=("external_id",),
     columns=("status", "priority", "contact_id", "account_id", "owner_id", "updated_at"),
 )  # fmt: skip
 
@@ -67,11 +74,17 @@ class Tickets(Records[Ticket]):
             contact = store.read(work.conn, "contact", columns["contact_id"])
             columns["account_id"] = contact["account_id"] if contact else None
 
+    def _taken(self, conn: Connection, columns: Mapping[str, Any]) -> errors.Conflict:
+        first = store.by_unique(conn, "ticket", "external_id", columns["external_id"])
+        shown = ids.api_id("tkt", first) if first else "Another ticket"
+        return errors.Conflict(f"{shown} has the external id `{columns['external_id']}` already.")
+
     def _derived(self, change: Change) -> dict[str, Any]:
         columns: dict[str, Any] = {"subject_sort": fold_name(change.after["subject"])}
         if "status" in change.changed:
             resolved = change.changed["status"] == "resolved"
-            columns["resolved_at"] = change.now if resolved else None
+            said = change.changed.get("resolved_at")  # of one that was resolved elsewhere
+            columns["resolved_at"] = (said or change.now) if resolved else None
         return columns
 
     def _event(self, before: Row | None, row: Row) -> str:

@@ -1,8 +1,8 @@
 """Rows of a file to CRM records: found or made by the CRM's own commands, each noted for a revert.
 
 A contact is found by its e-mail; a company by key, else domain, else name; a lead by e-mail, what
-has an id elsewhere by that, a product by its code; tickets and tasks are always new. A company that
-a row names and nobody knows is made. Values of other tools are understood: a `solved` ticket is
+has an id elsewhere by that, a product by its code. A company that a row names and nobody knows is
+made. Values of other tools are understood: a `solved` ticket is
 resolved, a `normal` priority is medium, `€ 1.200,50` is 1200.50 EUR.
 """
 
@@ -216,7 +216,11 @@ class Writer:
                 if name == "key" and value:
                     return None
             return None
-        return self._room.known(conn, self.viewer, values)
+        found_id = self._room.known(conn, self.viewer, values)
+        if found_id is None and self.noun == "ticket" and values.get("external_id"):
+            wanted = str(values["external_id"]), str(values.get("subject", ""))
+            return crm.external.like(conn, self.viewer, *wanted)
+        return found_id
 
     def _contact(
         self, conn: Connection, record: Record, values: Mapping[str, Any], now_ms: int, out: Tally

@@ -156,6 +156,8 @@ class Builder:
                 continue
             if inner:
                 free[inner] = clean
+            elif to == "email":
+                fields[to] = values.address(str(clean)) or str(clean)
             elif isinstance(clean, str):
                 fields[to] = clean
             else:

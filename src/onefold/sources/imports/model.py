@@ -47,15 +47,16 @@ FIELDS: dict[str, tuple[str, ...]] = {
     ),
     "tickets": (
         "subject", "content", "status", "priority", "category", "tags", "channel", "email",
-        "account", "owner",
+        "account", "owner", "external_id", "created_at", "resolved_at",
     ),
     "tasks": (
         "subject", "body", "status", "priority", "kind", "due_at", "email", "account", "owner",
+        "external_id",
     ),
 }  # fmt: skip
 TIMES = frozenset((
     "timestamp", "due_at", "close_date", "created_at", "at", "start_date", "renewal_date",
-    "end_date",
+    "end_date", "resolved_at",
 ))  # fmt: skip
 # Where columns without a field of their own go.
 OPEN = {"people": "traits", "accounts": "traits", "events": "properties"}

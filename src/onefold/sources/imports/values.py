@@ -19,6 +19,9 @@ _CODE = re.compile(r"(?<![A-Za-z])[A-Za-z]{3}(?![A-Za-z])", re.ASCII)
 _GAPS = re.compile(r"[\s'\u2019\u00a0\u202f]+")
 _DIGITS = re.compile(r"\d[\d.,]*", re.ASCII)
 _GROUP = 4  # a comma and three digits: thousands
+_ADDRESS = re.compile(
+    r"[^@\s<>()\[\],;:\"]{1,64}@[^@\s<>()\[\],;:\".]{1,63}(?:\.[^@\s<>()\[\],;:\".]{1,63})+"
+)
 _YES = frozenset(("true", "yes", "t", "y"))
 _NO = frozenset(("false", "no", "f", "n"))
 _SLASHED = re.compile(
@@ -58,6 +61,12 @@ def text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return str(value)
+
+
+def address(shown: str) -> str | None:
+    """The first e-mail address of `ada@x.co; a@y.co`, `Ada (ada@x.co)`, `Ada <ada@x.co>`."""
+    found = _ADDRESS.search(shown) if "@" in shown else None
+    return found[0] if found else None
 
 
 def convert(value: Any, kind: As) -> Any:
