@@ -171,3 +171,30 @@ def test_leads_activities_products_and_subscriptions(conn: Connection, desk: Des
 )
 def test_a_probability_may_be_a_fraction(said: str, percent: str) -> None:
     assert import_crm._percent(said) == percent
+
+
+def test_tickets_and_tasks_are_found_again_by_their_ids_elsewhere(
+    conn: Connection, desk: Desk
+) -> None:
+    Company(conn)
+    head = "Id,Subject,Status,Requester email,Created at,Solved at"
+    first = "35,Export broken,Open,Ann Lee <ann@acme.co>,2026-01-02 10:00,"
+    solved = "36,Old,Solved,ann@acme.co; bo@acme.co,2026-01-02 10:00,2026-01-03 11:00"
+    done = desk.load("tickets", head, first, solved)
+    assert (done.created, done.refused) == (2, 0)
+    done = desk.load("tickets", head, first.replace("Open", "Pending"), solved)
+    assert (done.created, done.matched, done.unchanged) == (0, 1, 1)
+    by_subject = {t.subject: t for t in crm.tickets.find(conn, SYSTEM, {}).rows}
+    assert by_subject["Export broken"].status == "paused"
+    assert by_subject["Export broken"].created_at.startswith("2026-01-02T10:00")
+    assert (by_subject["Old"].resolved_at or "").startswith("2026-01-03T11:00")
+    assert {t.contact_name for t in by_subject.values()} == {"ann@acme.co"}
+    for _ in range(2):
+        done = desk.load("tasks", "Task ID,Task Subject,Due date", "9,Call Ann,2026-02-03")
+    assert (done.created, done.unchanged) == (0, 1)
+
+
+def test_an_address_is_looked_for_in_no_time_in_what_has_none() -> None:
+    assert values.address("x" * 100_000) is None
+    assert values.address("x" * 100_000 + "@") is None
+    assert values.address('"Lee, Ann" <ann@mail.acme.co>') == "ann@mail.acme.co"
