@@ -25,7 +25,7 @@ CASES: list[tuple[str, imports.Target, dict[str, tuple[str, str]]]] = [
         "Deal owner": ("Maya Lee", "owner"), "Associated Company": ("Acme GmbH", "account"),
     }),
     ("HubSpot tickets", "tickets", {
-        "Ticket ID": ("77", ""), "Ticket name": ("Export fails", "subject"),
+        "Ticket ID": ("77", "external_id"), "Ticket name": ("Export fails", "subject"),
         "Ticket status": ("New", "status"), "Priority": ("High", "priority"),
         "Ticket description": ("It stops.", "content"),
         "Associated Company": ("Acme GmbH", "account"),
@@ -57,12 +57,12 @@ CASES: list[tuple[str, imports.Target, dict[str, tuple[str, str]]]] = [
         "Email": ("ann@acme.co", "email"), "Title": ("CTO", "traits.title"),
     }),
     ("Salesforce cases", "tickets", {
-        "CaseNumber": ("00001026", ""), "Subject": ("Export fails", "subject"),
+        "CaseNumber": ("00001026", "external_id"), "Subject": ("Export fails", "subject"),
         "AccountId": ("0015g00000XyZaBAAV", "account"), "Description": ("It stops.", "content"),
         "Status": ("New", "status"), "Priority": ("High", "priority"), "Origin": ("Web", "channel"),
     }),
     ("Zendesk tickets", "tickets", {
-        "Id": ("35", ""), "Subject": ("Export fails", "subject"),
+        "Id": ("35", "external_id"), "Subject": ("Export fails", "subject"),
         "Requester email": ("ann@acme.co", "email"), "Status": ("Open", "status"),
         "Priority": ("Normal", "priority"), "Assignee": ("Maya Lee", "owner"),
         "Tags": ("export", "tags"), "Via": ("Web", "channel"),
@@ -73,7 +73,7 @@ CASES: list[tuple[str, imports.Target, dict[str, tuple[str, str]]]] = [
         "organization_id": ("9", "account_id"), "role": ("end-user", "traits.role"),
     }),
     ("Freshdesk tickets", "tickets", {
-        "Ticket ID": ("35", ""), "Subject": ("Export fails", "subject"),
+        "Ticket ID": ("35", "external_id"), "Subject": ("Export fails", "subject"),
         "Status": ("Open", "status"), "Priority": ("Low", "priority"),
         "Agent": ("Maya Lee", "owner"), "Email": ("ann@acme.co", "email"),
         "Company Name": ("Acme GmbH", "account"), "Source": ("Portal", "channel"),
