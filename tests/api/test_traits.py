@@ -8,6 +8,7 @@ import pytest
 
 from onefold import storage
 from onefold.kernel import clock
+from onefold.record.traits import catalog
 from tests.api.conftest import Door
 from tests.worker.harness import Bench, group, identify, track
 
@@ -226,3 +227,52 @@ def test_a_rule_that_can_not_be_is_refused_with_every_fault(door: Door) -> None:
         "traits.person.a.order", "traits.account.b.order",
     ]  # fmt: skip
     assert "Did you mean `product`?" in faults[2]["remedy"]
+
+
+def test_the_catalogue_says_who_has_what_and_what_conflicts(
+    door: Door, bench: Bench, database: str
+) -> None:
+    assert door.ok("GET", "/api/traits") == {
+        "items": [], "people": 0, "accounts": 0, "counted_at": None
+    }  # fmt: skip
+    other = bench.source_of("import", "import")
+    sent(bench, None, *(identify(f"u{n}", plan="free", seats=n) for n in range(4)))
+    sent(bench, other, identify("u5", plan=7, since="2026-01-02"), group("u5", "acme", tier="a"))
+    sent(bench, None, identify("u5", former="x"), minute=1)
+    with storage.connect(database) as conn:
+        catalog.count(conn, 1_000)
+    held = door.ok("GET", "/api/traits?of=person", role="reader")
+    assert (held["people"], held["accounts"]) == (5, 1)
+    assert held["counted_at"] == "1970-01-01T00:00:01.000Z"
+    plan = next(t for t in held["items"] if t["name"] == "plan")
+    assert (plan["held"], plan["coverage"], plan["conflicts"]) == (5, 1.0, 1)
+    assert plan["values"] == {"string": 4, "number": 1}
+    assert plan["sources"] == {"app": 4, "import": 1}
+    assert plan["examples"] == ["free"]  # nobody's own value is told outside their record
+    assert [(t["name"], t["coverage"]) for t in held["items"]] == [
+        ("former", 0.2), ("plan", 1.0), ("seats", 0.8), ("since", 0.2),
+    ]  # fmt: skip
+    tier = door.ok("GET", "/api/traits?of=account")["items"]
+    assert [(t["name"], t["held"], t["examples"]) for t in tier] == [("tier", 1, [])]
+    assert door.faults("GET", "/api/traits?of=deal") == ["of"]
+    text = door("GET", "/api/traits.csv", role="reader").text.splitlines()
+    assert text[0].startswith("\ufeffof,name,type")
+    assert len(text) == 6
+
+
+def test_a_trait_is_described_by_whoever_saw_its_version(door: Door, bench: Bench) -> None:
+    path = "/api/traits/person/plan"
+    body = {"type": "number", "description": "What they pay for"}
+    assert door("PATCH", path, body, role="reader").status_code == 403
+    made = door.ok("PATCH", path, body, role="member")
+    assert (made["type"], made["version"], made["held"]) == ("number", 1, 0)
+    again = door.ok("PATCH", path, {"type": "string", "expected_version": 1})
+    assert (again["type"], again["description"]) == ("string", "What they pay for")
+    late = door("PATCH", path, {"type": "list", "expected_version": 1})
+    assert (late.status_code, late.json()["error"]["current"]["version"]) == (409, 2)
+    fresh = door("PATCH", "/api/traits/person/new", {"type": "list", "expected_version": 4})
+    assert fresh.status_code == 409
+    assert door.faults("PATCH", path, {"type": "text", "description": "x" * 3_000}) == [
+        "type", "description",
+    ]  # fmt: skip
+    assert door.faults("PATCH", "/api/traits/deal/plan", {"type": "any"}) == ["of"]

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import msgspec
-from litestar import get, patch, post
+from litestar import Response, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody, PathParameter
 from msgspec import UNSET, UnsetType
 
@@ -13,7 +13,7 @@ from onefold.api.people import Ref
 from onefold.api.records import IfMatch
 from onefold.kernel import ids
 from onefold.record import refs, timelines
-from onefold.record.traits import editing, history, ruling
+from onefold.record.traits import catalog, editing, history, ruling
 
 AccountRef = Annotated[
     str, PathParameter(description="`acc_3`, or a percent-encoded `account_id:acme`.")
@@ -41,6 +41,14 @@ class TraitRules(msgspec.Struct, forbid_unknown_fields=True):
 
     default: dict[str, Any] | UnsetType = UNSET
     traits: dict[str, dict[str, Any] | None] | UnsetType = UNSET
+    expected_version: int | UnsetType | None = UNSET
+
+
+class TraitDescribed(msgspec.Struct, forbid_unknown_fields=True):
+    """`type`: any, string, number, boolean, date, list, object."""
+
+    type: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
     expected_version: int | UnsetType | None = UNSET
 
 
@@ -118,6 +126,37 @@ def change_trait_rules(
         return ruling.change(conn, call.viewer, values, call.now_ms, version)
 
 
+@get("/traits", opt=door.READER, sync_to_thread=True)
+def list_traits(call: Call, of: FromQuery[str | None] = None) -> catalog.Catalog:
+    """The catalogue: every trait, what it should be, who has it, and what conflicts."""
+    with call.open() as conn:
+        return catalog.catalog(conn, call.viewer, of)
+
+
+@get("/traits.csv", opt=door.READER, sync_to_thread=True)
+def export_traits(call: Call, of: FromQuery[str | None] = None) -> Response[str]:
+    """The catalogue as CSV."""
+    with call.open() as conn:
+        text = catalog.as_csv(catalog.catalog(conn, call.viewer, of))
+    named = {"Content-Disposition": 'attachment; filename="traits.csv"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=named)
+
+
+@patch("/traits/{of:str}/{name:str}", opt=door.MEMBER, sync_to_thread=True)
+def describe_trait(
+    call: Call,
+    of: FromPath[str],
+    name: FromPath[str],
+    data: JSONBody[TraitDescribed],
+    if_match: IfMatch = None,
+) -> catalog.Trait:
+    """Say what a trait should be: its type, its description."""
+    values: dict[str, Any] = msgspec.to_builtins(data)
+    version = expected_version(values, if_match)
+    with call.open() as conn:
+        return catalog.describe(conn, call.viewer, of, path_text(name), values, version)
+
+
 def _of_person(ref: str) -> str:
     """A person's reference. Raises `NotFound` for an account's."""
     text = path_text(ref)
@@ -143,4 +182,7 @@ HANDLERS = [
     get_account_trait_history,
     get_trait_rules,
     change_trait_rules,
+    list_traits,
+    export_traits,
+    describe_trait,
 ]

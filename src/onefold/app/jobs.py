@@ -38,6 +38,7 @@ from onefold.record import (
     repeats,
     sealing,
 )
+from onefold.record.traits import catalog
 from onefold.sources import connectors
 from onefold.storage import jobs, locks
 
@@ -85,6 +86,7 @@ TASKS: dict[str, jobs.Task] = {
     preview.RUN: preview.run,
     rows_store.ANSWER: _answer,
     custom.INDEX: custom.index,
+    catalog.TASK: catalog.count_task,
     bulk_edits.RUN: bulk_edits.run,
 }
 PERIODIC: tuple[jobs.Periodic, ...] = (
@@ -93,6 +95,7 @@ PERIODIC: tuple[jobs.Periodic, ...] = (
     jobs.Periodic("* * * * *", marking.DUE, marking.due),
     jobs.Periodic("* * * * *", matching.run.DUE, matching.run.due),
     jobs.Periodic("23 * * * *", matching.trust.TASK, matching.trust.refresh_task),
+    jobs.Periodic("11 * * * *", "traits.hourly", catalog.count_task),
     jobs.Periodic("41 * * * *", import_files.TIDY, import_files.tidy),
     jobs.Periodic("* * * * *", pulling.DUE, pulling.due),
     jobs.Periodic("29 * * * *", repeats.TIDY, repeats.tidy),
