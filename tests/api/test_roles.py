@@ -27,7 +27,7 @@ def _path(path: str) -> str:
         "domain",
     ):
         out = out.replace(f"{{{name}}}", "999999")
-    out = out.replace("{pos}", "999999").replace("{name}", "plan")
+    out = out.replace("{pos}", "999999").replace("{name}", "plan").replace("{of}", "person")
     return out.replace("{key}", "no-such-audience").replace("{signal_id}", "999999")
 
 
