@@ -57,7 +57,8 @@ PATHS = [
     "/deals/{deal}/cell/custom.tier?as=record", "/leads", "/leads/{lead}", "/leads/new",
     "/leads/{lead}/convert", "/products", "/products/{product}", "/products/new",
     "/subscriptions", "/subscriptions/{subscription}", "/subscriptions/new", "/activities",
-    "/activities/{activity}", "/activities/new",
+    "/activities/{activity}", "/activities/new", "/reports/pipeline", "/reports/conversion",
+    "/reports/forecast?owner=none&since=2020-01-01",
 ]  # fmt: skip
 
 

@@ -18,6 +18,7 @@ PATHS = [
     "/deals", "/deals?view=board", "/deals/{deal}", "/deals/new", "/deals/{deal}/close?stage=lost",
     "/leads", "/leads/{lead}", "/leads/{lead}/convert", "/products", "/subscriptions",
     "/subscriptions/{subscription}", "/activities", "/activities/{activity}",
+    "/reports/pipeline",
 ]  # fmt: skip
 
 

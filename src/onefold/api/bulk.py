@@ -13,6 +13,7 @@ from onefold.api.pages import Listed
 from onefold.api.records import AnyRequest, Body
 from onefold.crm.board import Board
 from onefold.crm.bulk_edits import BulkEdit
+from onefold.crm.reports import Report
 from onefold.crm.views import View
 from onefold.kernel import errors
 
@@ -92,7 +93,15 @@ def get_board(call: Call, record_id: FromPath[str], request: AnyRequest) -> Boar
         return crm.board(conn, call.viewer, record_id, asked, q)
 
 
+@get("/reports/{name:str}", opt=door.READER | {"records": crm.deals}, sync_to_thread=True)
+def get_report(call: Call, name: FromPath[str], request: AnyRequest) -> Report:
+    """A report on deals; filters as for deals, and `since` and `before`."""
+    asked, q = records.filters_of(request.query_params)
+    with call.open() as conn:
+        return crm.reports.report(conn, call.viewer, name, asked, q)
+
+
 HANDLERS = [
     create_bulk_edit, get_bulk_edit, undo_bulk_edit, list_views, create_view, change_view,
-    delete_view, get_board,
+    delete_view, get_board, get_report,
 ]  # fmt: skip

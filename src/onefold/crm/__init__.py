@@ -14,6 +14,7 @@ from onefold.crm import external as external
 from onefold.crm import links as links
 from onefold.crm import objects as objects
 from onefold.crm import pipeline as pipeline
+from onefold.crm import reports as reports
 from onefold.crm import undo as undo
 from onefold.crm import users as users
 from onefold.crm import views as views

@@ -6,9 +6,10 @@ a request.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
+import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
@@ -198,6 +199,15 @@ def sums(conn: Connection, name: str, query: Query) -> dict[int, tuple[int, int,
     conditions, values = _conditions(SHAPES[name], query)
     text = sql.SQL(SUMS).format(sql.SQL(" AND ").join(conditions))
     return {stage: (n, amount, share) for stage, n, amount, share in conn.execute(text, values)}
+
+
+def reported(
+    cursor: psycopg.Cursor[Any], name: str, query: Query, text: LiteralString, more: list[Any]
+) -> list[Any]:
+    """The rows of a report on a list: `text` with the list's condition in it, then `more`."""
+    conditions, values = _conditions(SHAPES[name], query)
+    made = sql.SQL(text).format(sql.SQL(" AND ").join(conditions))
+    return cursor.execute(made, [*values, *more]).fetchall()
 
 
 def _conditions(shape: Shape, query: Query) -> tuple[list[sql.Composable], list[Any]]:

@@ -23,6 +23,7 @@ from onefold.web.handlers import (
     personal,
     plans,
     pulls,
+    reports,
     review,
     settings,
     signals,
@@ -41,7 +42,7 @@ _ROOMS = (
     audience_builder, signals,
     sources, source_items, webhooks, connectors, connector_setup, destinations, settings, imports,
     transformations, plans, review, trust, pulls, identifiers,
-    personal, traits,
+    personal, traits, reports,
 )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def of_list(ask: Ask, noun: str, filters: Mapping[str, Any]) -> Stream:
     names = [n for n in room.model.__struct_fields__ if n not in _LEFT_OUT]
 
     def lines() -> Iterator[str]:
-        yield "\ufeff" + _line([*names, *(f"custom.{key}" for key in own)])
+        yield "\ufeff" + line([*names, *(f"custom.{key}" for key in own)])
         cursor: str | None = None
         while True:
             with ask.open() as conn:
@@ -42,7 +42,7 @@ def of_list(ask: Ask, noun: str, filters: Mapping[str, Any]) -> Stream:
                 )  # fmt: skip
             for row in page.rows:
                 mine = [row.custom.get(key) for key in own]
-                yield _line([*(getattr(row, name) for name in names), *mine])
+                yield line([*(getattr(row, name) for name in names), *mine])
             cursor = page.next
             if cursor is None:
                 return
@@ -54,7 +54,8 @@ def of_list(ask: Ask, noun: str, filters: Mapping[str, Any]) -> Stream:
     )  # fmt: skip
 
 
-def _line(values: list[Any]) -> str:
+def line(values: list[Any]) -> str:
+    """A line of CSV."""
     out = io.StringIO()
     csv.writer(out).writerow(map(_cell, values))
     return out.getvalue()

@@ -37,7 +37,7 @@ _PLACES = (
     ("/destinations", "Destinations", "destination", "G E"), ("/deals", "Deals", "card", "G D"),
     ("/deals?view=board", "Board of deals", "card", ""), ("/leads", "Leads", "user", "G L"),
     ("/products", "Products", "card", ""), ("/subscriptions", "Subscriptions", "retry", ""),
-    ("/activities", "Activities", "clock", ""),
+    ("/activities", "Activities", "clock", ""), ("/reports", "Reports", "insight", ""),
     ("/settings", "Settings", "settings", "G S"),
 )  # fmt: skip
 
