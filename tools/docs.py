@@ -105,7 +105,8 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
     "subscription": {"external_id": "sub_9", "name": "Pro, yearly", "mrr": 400},
     "activity": {"external_id": "call-7", "kind": "call", "subject": "Wants a quote"},
     "product": {"code": "SEAT", "name": "Seat", "price": 120},
-    "ticket": {"subject": "Export fails", "email": "ann@acme.co"}, "task": {"subject": "Call Ann"},
+    "ticket": {"subject": "Export fails", "email": "ann@acme.co", "external_id": "zd-35"},
+    "task": {"subject": "Call Ann", "external_id": "todo-9"},
 }  # fmt: skip
 
 

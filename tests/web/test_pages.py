@@ -10,7 +10,7 @@ from onefold import crm, storage
 from onefold.kernel.viewer import SYSTEM
 from onefold.web import render
 
-from .conftest import NASTY, PASSWORD, Pages, World
+from .conftest import NASTY, PASSWORD, Pages, World, drain
 
 PATHS = [
     "/", "/people", "/people?q=ann", "/people?view=known&sort=name", "/people?audience=exporters",
@@ -24,7 +24,9 @@ PATHS = [
     "/tickets/new", "/tickets/new?person={person}", "/tasks", "/tasks?view=open", "/tasks/{task}",
     "/tasks/new?account={account}", "/tasks/new?ticket={ticket}", "/tasks/new?person={person}",
     "/contacts/new", "/accounts/new", "/audiences", "/audiences/exporters",
-    "/audiences/exporters?tab=changes", "/audiences/exporters/why?id={person}", "/audiences/new",
+    "/audiences/exporters?tab=changes", "/audiences/exporters?tab=use",
+    "/audiences/exporters?q=ann", "/audiences/new?from=exporters",
+    "/audiences/exporters/why?id={person}", "/audiences/new",
     "/audiences/exporters/edit", "/signals", "/signals?view=mine", "/signals?view=resolved",
     "/signals/{signal}", "/sources", "/sources/{source}", "/sources/{source}/refused",
     "/sources/{source}/events", "/sources/{source}/events?outcome=refused&who=ann",
@@ -214,6 +216,44 @@ def test_why_somebody_is_in_an_audience_is_told(pages: Pages, world: World) -> N
     text = pages.get(f"/audiences/exporters/why?id={world.person}")
     assert "Report Exported 14 times in 30d" in text
     assert "?tab=activity&amp;cursor=" in text
+
+
+def test_members_are_searched_and_exported(pages: Pages) -> None:
+    assert "Ann Lee" in pages.get("/audiences/exporters?q=ann")
+    assert "No member matches" in pages.get("/audiences/exporters?q=zzzz")
+    answer = pages.ask("GET", "/audiences/exporters/members.csv")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="exporters.csv"'
+    head, row, *more = answer.text.removeprefix("\ufeff").splitlines()
+    assert head == "id,name,email,since"
+    assert row.split(",")[1:3] == ["Ann Lee", "ann@acme.test"]
+    assert not more
+
+
+def test_an_audience_tells_its_history_and_who_uses_it(pages: Pages, world: World) -> None:
+    assert "1 now; 1 entered and 0 left" in pages.get("/audiences/exporters?tab=changes")
+    form = {"mode": "text", "name": "Asks", "key": "asks", "of": "person",
+            "yaml": "of: person\nwhere: {member_of: exporters}"}  # fmt: skip
+    assert pages.send("/audiences", **form).headers["Location"] == "/audiences/asks"
+    drain(world.url)
+    text = pages.get("/audiences/exporters?tab=use")
+    assert 'href="/audiences/asks"' in text  # who asks for it
+    assert "1 of 1 are in Asks" in text  # whom it shares with another
+    refused = pages.send("/audiences/exporters/delete")
+    assert refused.headers["Location"] == "/audiences/exporters?tab=use"
+    assert pages.send("/audiences/asks/delete").headers["Location"] == "/audiences"
+    assert "No audience asks for it" in pages.get("/audiences/exporters?tab=use")
+    assert pages.ask("GET", "/audiences/asks").status_code == 404
+
+
+def test_a_copy_opens_in_the_builder(pages: Pages) -> None:
+    text = pages.get("/audiences/new?from=exporters")
+    assert "Exporters (copy)" in text
+    assert "Report Exported" in text
+
+
+def test_only_admins_delete_an_audience(reader: Pages) -> None:
+    assert "Delete audience" not in reader.get("/audiences/exporters")
+    assert reader.send("/audiences/exporters/delete").status_code == 403
 
 
 def test_a_write_key_is_shown_to_admins_only(pages: Pages, reader: Pages, world: World) -> None:

@@ -19,7 +19,7 @@ from onefold.audiences.model import Kind, Rows, related, rows_of
 from onefold.audiences.parse import parse
 from onefold.audiences.sql import compile_sql
 from onefold.audiences.members_store import apply, clear, current, history, leave_all, members
-from onefold.audiences.members_store import memberships_of, sizes
+from onefold.audiences.members_store import memberships_of, overlap, sizes
 from onefold.audiences.rows_store import concerned, listed
 from onefold.audiences.store import create, delete, draft, get, leaves_filled, leaves_live
 from onefold.audiences.store import list_all, load, revision, set_live, update
@@ -31,5 +31,5 @@ __all__ = [
     "compile_live", "compile_node", "compile_sql", "concerned", "create", "current", "delete",
     "describe", "draft", "dump", "evaluate", "explain", "get", "history", "leave_all", "leaves",
     "leaves_filled", "leaves_live", "list_all", "listed", "load", "members", "memberships_of",
-    "parse", "related", "revision", "rows_of", "set_live", "sizes", "update",
+    "overlap", "parse", "related", "revision", "rows_of", "set_live", "sizes", "update",
 ]  # fmt: skip

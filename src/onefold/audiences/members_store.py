@@ -74,6 +74,14 @@ SELECT a.id, (SELECT count(*) FROM membership m WHERE m.audience_id = a.id),
   ) d), '[]')
 FROM audience a WHERE a.key = %s AND a.status <> 'deleted'
 """
+OVERLAP = """
+SELECT o.key, o.name, count(*) AS shared
+FROM membership m JOIN membership x ON x.entity_id = m.entity_id AND x.audience_id <> m.audience_id
+JOIN audience a ON a.id = m.audience_id
+JOIN audience o ON o.id = x.audience_id AND o.of = a.of AND o.status <> 'deleted'
+WHERE a.key = %s AND a.status <> 'deleted'
+GROUP BY o.id ORDER BY shared DESC, o.key LIMIT %s
+"""
 HISTORY = """
 SELECT c.id, a.key, a.name, c.entered, c.at_ms, c.why
 FROM membership_change c JOIN audience a ON a.id = c.audience_id
@@ -143,6 +151,12 @@ def sizes(
         size -= entered - exited
     missing = [(day, row[1], 0, 0) for day in range(max(turned, default=last) + 1, last + 1)]
     return [*out[::-1], *missing]
+
+
+def overlap(conn: Connection, viewer: Viewer, key: str, limit: int) -> list[tuple[str, str, int]]:
+    """(key, name, members in both) of the audiences that share most members with this one."""
+    viewer.must_read()
+    return [(k, name, int(n)) for k, name, n in conn.execute(OVERLAP, (key, limit))]
 
 
 def leave_all(

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from litestar.response import Stream
 
-from onefold import crm
+from onefold import crm, record
 from onefold.crm import custom
 from onefold.kernel import limits
 from onefold.web.door import Ask
@@ -51,6 +51,28 @@ def of_list(ask: Ask, noun: str, filters: Mapping[str, Any]) -> Stream:
     return Stream(
         lines(), media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )  # fmt: skip
+
+
+def of_members(ask: Ask, key: str) -> Stream:
+    """Who is in an audience: id, name, e-mail address, since when."""
+    names = ("id", "name", "email", "since")
+
+    def lines() -> Iterator[str]:
+        yield "\ufeff" + line(list(names))
+        cursor: str | None = None
+        while True:
+            with ask.open() as conn:
+                page = record.list_members(conn, ask.viewer, key, cursor, limits.page_rows_max)
+            for row in page["items"]:
+                yield line([row["id"], row["name"], row["email"], row["since"]])
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+    return Stream(
+        lines(), media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{key}.csv"'},
     )  # fmt: skip
 
 

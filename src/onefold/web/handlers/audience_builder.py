@@ -21,8 +21,21 @@ def audience_new(request: door.AnyRequest) -> door.Page:
     """The builder, empty."""
     ask = door.ask_of(request)
     ask.viewer.must_admin()
+    if "from" in ask.query:
+        return _page(ask, "", builder.state(_copied(ask, ask.query["from"])))
     of = "person" if ask.query.get("of") == "person" else "account"
     return _page(ask, "", builder.state({"of": of, **form.encode(_EMPTY)}))
+
+
+def _copied(ask: door.Ask, key: str) -> dict[str, str]:
+    """The form's fields for a copy of an audience: another name, and a key that follows it."""
+    with ask.open() as conn:
+        found = audiences.get(conn, ask.viewer, key)
+    head = {"of": found.of, "name": f"{found.name} (copy)", "feature": found.feature}
+    if found.kind == "live":
+        return {**head, **form.encode(form.opened(found.source["where"]))}
+    renamed = msgspec.structs.replace(found, key=f"{found.key}_copy", name=head["name"])
+    return {**head, "key": renamed.key, "mode": "text", "yaml": written(renamed)}
 
 
 @get("/audiences/{key:str}/edit", sync_to_thread=True)
