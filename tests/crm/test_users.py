@@ -59,3 +59,19 @@ def test_faults_of_a_new_user_come_together_and_do_not_repeat_the_password(
 def test_only_admins_make_users(conn: storage.Connection, rep: Viewer, facts: object) -> None:
     with pytest.raises(errors.Forbidden):
         crm.users.create(conn, rep, "x@acme.co", "X", "admin", SECRET, NOW)
+
+
+def test_the_last_admin_stays_and_faults_are_told(conn: storage.Connection, ann: crm.User) -> None:
+    boss = crm.users.create(conn, SYSTEM, "bo@acme.co", "Bo", "admin", SECRET, NOW)
+    for change in ({"role": "member"}, {"enabled": False}):
+        with pytest.raises(errors.Conflict, match="last admin"):
+            crm.users.change(conn, SYSTEM, boss.id, **change)
+    assert crm.users.change(conn, SYSTEM, ann.id, role="admin").role == "admin"
+    assert crm.users.change(conn, SYSTEM, boss.id, enabled=False).enabled is False
+    with pytest.raises(errors.Invalid):
+        crm.users.change(conn, SYSTEM, ann.id, role="owner")
+    with pytest.raises(errors.NotFound):
+        crm.users.change(conn, SYSTEM, 999_999, role="reader")
+    member = Viewer("user", 1, "M", "member")
+    with pytest.raises(errors.Forbidden):
+        crm.users.change(conn, member, ann.id, role="admin")

@@ -33,7 +33,9 @@ PATHS = [
     "/sources/{source}/ledger",
     "/sources/{source}?tab=install", "/sources/new", "/destinations", "/destinations/new",
     "/imports", "/imports/new", "/plans", "/plans/new", "/sources/{source}/transformation",
-    "/settings", "/settings/keys/new", "/settings/users/new", "/palette?q=ann", "/palette",
+    "/settings", "/settings/keys/new", "/settings/users/new",
+    "/settings/users/usr_2/edit", "/settings/audit", "/settings/audit?action=login&actor=user:1",
+    "/palette?q=ann", "/palette",
 ]  # fmt: skip
 
 
@@ -267,6 +269,28 @@ def test_a_write_key_is_shown_to_admins_only(pages: Pages, reader: Pages, world:
 def test_refused_items_are_shown_with_their_reason(pages: Pages, world: World) -> None:
     text = pages.get(f"/sources/{world.source}/refused")
     assert "not an object" in text
+
+
+def test_users_are_changed_and_the_audit_log_tells_it(pages: Pages, reader: Pages) -> None:
+    made = {"email": "tom@x.test", "name": "Tom", "role": "reader", "password": PASSWORD}
+    assert pages.send("/settings/users", **made).status_code == 303
+    found = re.search(r'"Change Tom"', pages.get("/settings"))
+    assert found
+    ref = re.findall(r"/settings/users/(usr_\d+)/edit", pages.get("/settings"))[-1]
+    assert pages.send(f"/settings/users/{ref}", role="member", enabled="no").status_code == 303
+    text = pages.get("/settings/audit?action=user.changed")
+    assert "Role reader → member; Enabled yes → no" in text
+    assert "Maya" in text
+    csv = pages.ask("GET", "/settings/audit.csv?action=user.changed")
+    assert csv.headers["Content-Type"].startswith("text/csv")
+    assert csv.text.count("\n") == 2
+    assert f"user.changed,{ref}" in csv.text
+    last = pages.send("/settings/users/usr_1", role="reader", enabled="yes")
+    assert last.status_code == 409
+    assert "last admin" in last.text
+    for path in ("/settings/audit", "/settings/audit.csv", f"/settings/users/{ref}/edit"):
+        reader.get(path, 403)
+    assert reader.send(f"/settings/users/{ref}", role="admin", enabled="yes").status_code == 403
 
 
 def test_a_key_is_shown_once(pages: Pages) -> None:

@@ -11,6 +11,7 @@ from onefold import crm, record
 from onefold.api import (
     accounts,
     audiences,
+    audit,
     bulk,
     call,
     connectors,
@@ -111,6 +112,7 @@ def router() -> Router:
             *destinations.HANDLERS,
             *suppressions.HANDLERS,
             *house.HANDLERS,
+            *audit.HANDLERS,
             description.openapi,
         ],
         guards=[door.admit, door.inspect_query, door.inspect_body],

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from litestar import Request, delete, get, post
+from litestar import Request, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
 from onefold import crm, record
@@ -13,6 +13,7 @@ from onefold.api.call import Call
 from onefold.api.pages import Listed
 from onefold.api.records import found_by_id
 from onefold.kernel import clock, ids
+from onefold.record import access
 
 
 class Me(msgspec.Struct, frozen=True):
@@ -31,6 +32,13 @@ class NewUser(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     password: str
     role: str = "member"
+
+
+class UserChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What to change of a user; what is left out stays."""
+
+    role: str | None = None
+    enabled: bool | None = None
 
 
 class NewKey(msgspec.Struct, forbid_unknown_fields=True):
@@ -89,6 +97,17 @@ def create_user(call: Call, data: JSONBody[NewUser]) -> crm.User:
         )
 
 
+@patch("/users/{user_id:str}", opt=door.ADMIN, sync_to_thread=True)
+def change_user(
+    call: Call, user_id: FromPath[str], data: JSONBody[UserChange], request: Request[Any, Any, Any]
+) -> crm.User:
+    """Give a user another role, or let them in no longer: their sessions end."""
+    with found_by_id(), call.open() as conn:
+        user = access.change_user(conn, call.viewer, user_id, role=data.role, enabled=data.enabled)
+    request.app.state.gate.forget()
+    return user
+
+
 @get("/keys", opt=door.ADMIN, sync_to_thread=True)
 def list_keys(call: Call) -> Listed[Key]:
     """List API keys, revoked ones last."""
@@ -130,4 +149,4 @@ def _iso(value: datetime | None) -> str | None:
     return None if value is None else clock.iso(clock.from_datetime(value))
 
 
-HANDLERS = [get_me, list_users, create_user, list_keys, create_key, revoke_key]
+HANDLERS = [get_me, list_users, create_user, change_user, list_keys, create_key, revoke_key]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from onefold.crm import fields, lists, store
+from onefold.crm import fields, lists, store, users_store
 from onefold.crm.contact import contacts
 from onefold.crm.model import Activity, Row
 from onefold.crm.records import Change, Kind, Records, Work
@@ -119,7 +119,7 @@ def _mentioned(conn: Connection, text: str) -> list[int]:
     if not names:
         return []
     by_name: dict[str, set[int]] = {}
-    for user in store.users(conn):
+    for user in users_store.users(conn):
         if user["enabled"]:
             email = user["email"].lower()
             words = {email, email.partition("@")[0], user["name"].lower().replace(" ", "")}

@@ -309,46 +309,6 @@ def _number(conn: Connection, query: str | sql.Composed, values: tuple[Any, ...]
     return int(row[0]) if row else None
 
 
-# ── users ─────────────────────────────────────────────────────────────────────────────────────────
-
-_USER = "id, email, name, role, enabled, created_at"
-INSERT_USER = f"""
-INSERT INTO app_user (email, name, role, password_hash, created_at) VALUES (%s, %s, %s, %s, %s)
-ON CONFLICT DO NOTHING RETURNING {_USER}
-"""
-USER = f"SELECT {_USER} FROM app_user WHERE id = %s"
-USERS = f"SELECT {_USER} FROM app_user ORDER BY lower(name), id"
-USER_BY_EMAIL = f"SELECT {_USER}, password_hash FROM app_user WHERE lower(email) = %s"
-
-
-def insert_user(
-    conn: Connection, email: str, name: str, role: str, password_hash: str, now: Any
-) -> Row | None:
-    """The new user; None when the e-mail is taken."""
-    return _row(conn, INSERT_USER, (email, name, role, password_hash, now))
-
-
-def user(conn: Connection, user_id: int) -> Row | None:
-    """One user."""
-    return _row(conn, USER, (user_id,))
-
-
-def users(conn: Connection) -> list[Row]:
-    """Users by name."""
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(USERS).fetchall()
-
-
-def user_by_email(conn: Connection, email: str) -> Row | None:
-    """One user with `password_hash`; `email` in lower case."""
-    return _row(conn, USER_BY_EMAIL, (email,))
-
-
-def _row(conn: Connection, query: str, values: tuple[Any, ...]) -> Row | None:
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query, values).fetchone()
-
-
 # ── in bulk, for the worker ───────────────────────────────────────────────────────────────────────
 
 ENSURE_ACCOUNTS = """

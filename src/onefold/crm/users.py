@@ -5,8 +5,10 @@ from typing import Any
 import pwdlib
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from onefold.crm import fields, store
+from onefold.crm import fields
+from onefold.crm import users_store as store
 from onefold.crm.model import Row, User
+from onefold.governance import audit
 from onefold.kernel import clock, errors, ids, limits
 from onefold.kernel.viewer import ROLES, Viewer
 from onefold.storage import Connection
@@ -41,7 +43,48 @@ def create(
     )  # fmt: skip
     if row is None:
         raise errors.Conflict(f"There is a user with the e-mail `{columns['email']}` already.")
+    audit.note(
+        conn, viewer, "user.created", ids.api_id("usr", row["id"]),
+        {"role": audit.Change(None, row["role"])},
+    )  # fmt: skip
     return _present(row)
+
+
+def change(
+    conn: Connection,
+    viewer: Viewer,
+    user_id: str | int,
+    *,
+    role: str | None = None,
+    enabled: bool | None = None,
+) -> User:
+    """A user with another role, or let in no longer; None leaves a field as it is.
+
+    Raises `NotFound`, `Invalid`, or `Conflict` when nobody would be left to administer.
+    """
+    viewer.must_admin()
+    if role is not None and role not in ROLES:
+        raise errors.Invalid(
+            errors.Fault("role", "is not a role.", f"Use one of {', '.join(ROLES)}.")
+        )
+    wanted = ids.parse_id("usr", user_id)
+    admins = store.lock_admins(conn)
+    row = store.lock_user(conn, wanted)
+    if row is None:
+        raise errors.NotFound(f"There is no user `{user_id}`. Check the id.")
+    new_role = str(row["role"] if role is None else role)
+    let_in = bool(row["enabled"] if enabled is None else enabled)
+    if admins == [wanted] and (new_role != "admin" or not let_in):
+        raise errors.Conflict("This is the last admin. Make somebody else an admin first.")
+    changes = {
+        field: audit.Change(row[field], value)
+        for field, value in (("role", new_role), ("enabled", let_in))
+        if row[field] != value
+    }
+    if not changes:
+        return _present(row)
+    audit.note(conn, viewer, "user.changed", ids.api_id("usr", wanted), changes)
+    return _present(store.update_user(conn, wanted, new_role, let_in) or row)
 
 
 def verify_password(conn: Connection, email: str, password: str) -> User | None:

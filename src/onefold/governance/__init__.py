@@ -5,7 +5,7 @@ the same row always gives the same facts, so replay, timelines and backfills all
 worker saw. `load` gives the rules in force; the worker lets changes hold by `take_up`.
 """
 
-from onefold.governance import expressions, plans, suppression, transforms, trials
+from onefold.governance import audit, expressions, plans, suppression, transforms, trials
 from onefold.governance.admit import HOME_RULE, KINDS, SKEW_MS, admit, admit_at
 from onefold.governance.plans import store as plan_store
 from onefold.governance.plans import violations
@@ -15,7 +15,7 @@ from onefold.governance.transforms import store as transform_store
 from onefold.governance.trials import foresee
 
 __all__ = [
-    "HOME_RULE", "KINDS", "NO_RULES", "SKEW_MS", "Rules", "admit", "admit_at", "current",
+    "HOME_RULE", "KINDS", "NO_RULES", "SKEW_MS", "Rules", "admit", "admit_at", "audit", "current",
     "expressions", "foresee", "load", "plan_store", "plans", "revision", "secret", "suppression",
     "take_up", "transform_store", "transforms", "trial", "trials", "violations",
 ]  # fmt: skip

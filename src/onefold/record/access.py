@@ -14,7 +14,8 @@ from datetime import datetime
 import msgspec
 
 from onefold import crm
-from onefold.kernel import clock, errors, limits
+from onefold.governance import audit
+from onefold.kernel import clock, errors, ids, limits
 from onefold.kernel.viewer import ROLES, Role, Viewer
 from onefold.record import store
 from onefold.record.connections import Connections
@@ -77,6 +78,8 @@ def create_key(conn: Connection, viewer: Viewer, name: str, role: str) -> tuple[
         raise errors.Invalid(*faults)
     key = clock.token(KEY_PREFIX)
     row = store.insert_key(conn, name.strip(), role, _digest(key), key[-4:])
+    subject = ids.api_id("key", row["id"])
+    audit.note(conn, viewer, "key.created", subject, {"role": audit.Change(None, role)})
     return msgspec.convert(row, ApiKey), key
 
 
@@ -89,9 +92,12 @@ def list_keys(conn: Connection, viewer: Viewer) -> list[ApiKey]:
 def revoke_key(conn: Connection, viewer: Viewer, key_id: int, now_ms: int) -> ApiKey:
     """End a key for good. Revoking it twice changes nothing."""
     viewer.must_admin()
+    held = store.lock_key(conn, key_id)
     row = store.revoke_key(conn, key_id, clock.to_datetime(now_ms))
     if row is None:
         raise errors.NotFound(f"There is no key `{key_id}`. List the keys to see their ids.")
+    if held:
+        audit.note(conn, viewer, "key.revoked", ids.api_id("key", key_id))
     return msgspec.convert(row, ApiKey)
 
 
@@ -183,6 +189,7 @@ def log_in(
     expires_ms = now_ms + limits.session_days * clock.DAY_MS
     store.end_expired_sessions(conn, clock.to_datetime(now_ms))
     store.insert_session(conn, _digest(token), viewer.id, csrf, clock.to_datetime(expires_ms))
+    audit.note(conn, viewer, "login", ids.api_id("usr", viewer.id))
     return Session(token=token, signed_in=SignedIn(viewer, csrf), expires_ms=expires_ms)
 
 
@@ -194,6 +201,24 @@ def viewer_of_session(conn: Connection, token: str, now_ms: int) -> SignedIn:
         raise errors.NotSignedIn("Your session has ended. Log in again.")
     user_id, name, role, csrf = found
     return SignedIn(Viewer(kind="user", id=user_id, name=name, role=role), csrf)
+
+
+def change_user(
+    conn: Connection,
+    viewer: Viewer,
+    user_id: str,
+    *,
+    role: str | None = None,
+    enabled: bool | None = None,
+) -> crm.User:
+    """A user with another role, or let in no longer: their sessions end, and stay ended.
+
+    Raises what `crm.users.change` raises.
+    """
+    user = crm.users.change(conn, viewer, user_id, role=role, enabled=enabled)
+    if not user.enabled:
+        store.end_sessions_of(conn, ids.parse_id("usr", user.id))
+    return user
 
 
 def log_out(conn: Connection, token: str) -> None:

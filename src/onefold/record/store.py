@@ -26,6 +26,7 @@ KEYS = f"SELECT {_KEY} FROM api_key ORDER BY revoked_at IS NOT NULL, id DESC"
 REVOKE_KEY = f"""
 UPDATE api_key SET revoked_at = coalesce(revoked_at, %s) WHERE id = %s RETURNING {_KEY}
 """
+LOCK_KEY = "SELECT 1 FROM api_key WHERE id = %s AND revoked_at IS NULL FOR UPDATE"
 KEY_BY_HASH = """
 SELECT id, name, role, used_at FROM api_key WHERE key_hash = %s AND revoked_at IS NULL
 """
@@ -49,6 +50,11 @@ def revoke_key(conn: Connection, key_id: int, now: datetime) -> Row | None:
     return _one(conn, REVOKE_KEY, (now, key_id))
 
 
+def lock_key(conn: Connection, key_id: int) -> bool:
+    """Whether a key holds; nobody else revokes it until the transaction ends."""
+    return conn.execute(LOCK_KEY, (key_id,)).fetchone() is not None
+
+
 def key_by_hash(conn: Connection, key_hash: bytes) -> tuple[int, str, Role, datetime | None] | None:
     """(id, name, role, used_at) of a key that holds."""
     return conn.execute(KEY_BY_HASH, (key_hash,)).fetchone()
@@ -69,6 +75,7 @@ SELECT u.id, u.name, u.role, s.csrf FROM session s JOIN app_user u ON u.id = s.u
 WHERE s.token_hash = %s AND s.expires_at > %s AND u.enabled
 """
 END_SESSION = "DELETE FROM session WHERE token_hash = %s"
+END_SESSIONS_OF = "DELETE FROM session WHERE user_id = %s"
 END_EXPIRED_SESSIONS = "DELETE FROM session WHERE expires_at <= %s"
 
 
@@ -89,6 +96,11 @@ def session(
 def end_session(conn: Connection, token_hash: bytes) -> None:
     """Delete a session."""
     conn.execute(END_SESSION, (token_hash,))
+
+
+def end_sessions_of(conn: Connection, user_id: int) -> None:
+    """Log a user out everywhere."""
+    conn.execute(END_SESSIONS_OF, (user_id,))
 
 
 def end_expired_sessions(conn: Connection, now: datetime) -> None:

@@ -25,6 +25,7 @@ from onefold.web.handlers import (
     pulls,
     reports,
     review,
+    security,
     settings,
     signals,
     source_items,
@@ -41,7 +42,7 @@ _ROOMS = (
     home, around, objects, people, identity, ladder, accounts, tickets, tasks, audiences,
     audience_builder, signals,
     sources, source_items, webhooks, connectors, connector_setup, destinations, settings, imports,
-    transformations, plans, review, trust, pulls, identifiers,
+    security, transformations, plans, review, trust, pulls, identifiers,
     personal, traits, reports,
 )  # fmt: skip
 

@@ -77,7 +77,7 @@ def of_members(ask: Ask, key: str) -> Stream:
 
 
 def line(values: list[Any]) -> str:
-    """A line of CSV."""
+    """One record's line, safe to open in a spreadsheet."""
     out = io.StringIO()
     csv.writer(out).writerow(map(_cell, values))
     return out.getvalue()
