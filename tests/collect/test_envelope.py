@@ -118,7 +118,9 @@ def test_a_call_that_only_lenient_readers_take_is_kept_wrapped(bad: bytes) -> No
 
 def test_a_call_is_an_envelope_of_one_item_and_its_kind() -> None:
     parsed = parse(b' {"userId":"u","writeKey":"wk"}\n', "identify")
-    assert parsed.envelope == b'{"type":"identify","batch":[{"userId":"u","writeKey":"wk"}]}'
+    assert parsed.envelope == (
+        b'{"type":"identify","times":2,"batch":[{"userId":"u","writeKey":"wk"}]}'
+    )
     assert (parsed.items, parsed.write_key) == (1, "wk")
 
 

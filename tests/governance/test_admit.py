@@ -86,6 +86,20 @@ def test_the_future_is_cut_at_receipt() -> None:
     assert one(track(timestamp="9999-12-31T00:00:00Z")).at_ms == NOW
 
 
+def test_a_callers_time_beside_the_clock_of_its_sdk_counts() -> None:
+    year, hour = 365 * 86_400_000, 3_600_000
+    item = track(
+        timestamp=clock.iso(NOW - year), originalTimestamp=clock.iso(NOW + hour),
+        sentAt=clock.iso(NOW + hour),
+    )  # fmt: skip
+    assert one(item, times=2).at_ms == NOW - year
+    assert one(item).at_ms == NOW  # a row of before keeps the time that it had
+    near = item | {"timestamp": clock.iso(NOW + hour - 1_000)}
+    assert one(near, times=2).at_ms == NOW  # both are the SDK's own: its wrong clock is corrected
+    ahead = item | {"timestamp": clock.iso(NOW + 2 * hour)}
+    assert one(ahead, times=2).at_ms == NOW
+
+
 @pytest.mark.parametrize("stamp", ["gestern", {}, [], True, "2026-99-99T00:00:00Z", 1e30])
 def test_an_unreadable_timestamp_is_the_time_of_receipt(stamp: Any) -> None:
     assert one(track(timestamp=stamp)).at_ms == NOW

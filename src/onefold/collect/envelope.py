@@ -25,6 +25,7 @@ from typing import Any
 
 import msgspec
 
+from onefold import log
 from onefold.collect import split
 from onefold.collect.errors import Hopeless
 from onefold.collect.model import Parsed
@@ -53,6 +54,7 @@ _any = msgspec.json.Decoder()
 _WRAPPER = b'{"_unparsable"'
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
+_TIMES = b'"times":%d' % log.TIMES
 _NUL = b"\\u0000"
 _UNSTORABLE = re.compile("[\ud800-\udfff\x00]")
 _LONG = 2 * limits.envelope_depth_safe  # what is shorter cannot be nested too deeply
@@ -125,7 +127,7 @@ def wrap(item: bytes, why: str) -> bytes:
 
 def _one(item: bytes, kind: str, key: msgspec.Raw) -> Parsed:
     return Parsed(
-        envelope=b'{"type":"%b","batch":[%b]}' % (kind.encode(), item),
+        envelope=b'{"type":"%b",%b,"batch":[%b]}' % (kind.encode(), _TIMES, item),
         items=1,
         wrapped=int(item.startswith(_WRAPPER)),
         write_key=_text(key),
@@ -138,7 +140,7 @@ def _many(items: Sequence[bytes], found: _Batch) -> Parsed:
         return Parsed(envelope=b"", items=0, wrapped=0, write_key=key)
     if len(items) > limits.request_items_max:
         raise _too_many(len(items))
-    parts = [b'{"batch":[', b",".join(items), b"]"]
+    parts = [b"{" + _TIMES + b',"batch":[', b",".join(items), b"]"]
     for name in ("sentAt", "context", "integrations"):
         value = _readable(bytes(getattr(found, name)))
         if value is not None:

@@ -6,7 +6,7 @@ worker saw. `load` gives the rules in force; the worker lets changes hold by `ta
 """
 
 from onefold.governance import audit, expressions, plans, suppression, transforms, trials
-from onefold.governance.admit import HOME_RULE, KINDS, SKEW_MS, admit, admit_at
+from onefold.governance.admit import HOME_RULE, KINDS, SKEW_MS, admit, admit_at, said_ms
 from onefold.governance.plans import store as plan_store
 from onefold.governance.plans import violations
 from onefold.governance.rules import NO_RULES, Rules, trial
@@ -16,6 +16,6 @@ from onefold.governance.trials import foresee
 
 __all__ = [
     "HOME_RULE", "KINDS", "NO_RULES", "SKEW_MS", "Rules", "admit", "admit_at", "audit", "current",
-    "expressions", "foresee", "load", "plan_store", "plans", "revision", "secret", "suppression",
-    "take_up", "transform_store", "transforms", "trial", "trials", "violations",
+    "expressions", "foresee", "load", "plan_store", "plans", "revision", "said_ms", "secret",
+    "suppression", "take_up", "transform_store", "transforms", "trial", "trials", "violations",
 ]  # fmt: skip

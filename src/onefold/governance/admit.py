@@ -9,7 +9,10 @@ Rules of the source (`governance.rules`) come before: its transformation changes
 had been sent so, then its tracking plan judges it.
 
 Time: `at = received − (sentAt − timestamp)` when the sender's clock is more than `SKEW_MS` off
-(less is network delay, and rewriting it would only blur), and never later than `received`.
+(less is network delay, and rewriting it would only blur), and never later than `received`. An
+SDK's own clock is `originalTimestamp` where an item has both: a `timestamp` further than `SKEW_MS`
+from it is the caller's word (or corrected already) and is taken as it is. That is rule 2 of
+`log.TIMES`; rows of before go on without it.
 """
 
 from collections.abc import Iterator
@@ -102,8 +105,8 @@ def _admit(
         if item.sentAt is None:
             item.sentAt = sent
         if applied is not None:
-            return _ruled(row, pos, item, applied.run(item, raw, envelope), seen, intake)
-        return _fact(row, pos, item, intake)
+            return _ruled(row, pos, item, applied.run(item, raw, envelope), envelope, seen, intake)
+        return _fact(row, pos, item, envelope, intake)
     except _Refused as refused:
         fault, code = refused.fault, refused.code
         if raw.startswith(items.REFUSED):  # by a webhook's door, which knew no call for it
@@ -127,6 +130,7 @@ def _ruled(
     pos: int,
     item: items.Item,
     ruling: Ruling,
+    envelope: log.Envelope,
     seen: list[plans.Violation] | None,
     intake: Intake,
 ) -> facts.Fact | facts.Filtered:
@@ -137,7 +141,7 @@ def _ruled(
     if ruling.filtered:
         fact = facts.Filtered(pos, row.source_id, row.received_ms, ruling.filtered)
     elif ruling.refused is None:
-        fact = _fact(row, pos, item, intake)
+        fact = _fact(row, pos, item, envelope, intake)
     if seen is not None and ruling.violations:
         seen += [
             plans.Violation(
@@ -166,7 +170,9 @@ def _called(item: items.Item) -> str:
     return (name or "")[: limits.event_name_chars_max].replace("\0", "\ufffd")
 
 
-def _fact(row: log.Row, pos: int, item: items.Item, intake: Intake) -> facts.Fact:
+def _fact(
+    row: log.Row, pos: int, item: items.Item, envelope: log.Envelope, intake: Intake
+) -> facts.Fact:
     kind = item.type or ""
     name = KINDS.get(kind)
     if name is None:
@@ -208,7 +214,7 @@ def _fact(row: log.Row, pos: int, item: items.Item, intake: Intake) -> facts.Fac
         category=row.category,
         kind=kind if kind != "merge" else "alias",
         name=name,
-        at_ms=_at(item, row.received_ms),
+        at_ms=_at(item, row.received_ms, envelope),
         received_ms=row.received_ms,
         message_id=message_id,
         home=found[0],
@@ -220,10 +226,23 @@ def _fact(row: log.Row, pos: int, item: items.Item, intake: Intake) -> facts.Fac
     )
 
 
-def _at(item: items.Item, received_ms: int) -> int:
+def said_ms(item: items.Item, envelope: log.Envelope) -> int | None:
+    """The time that the caller gave where an SDK's own clock gave another one besides."""
+    own, said = item.originalTimestamp, item.timestamp
+    if own is None or said is None or envelope.times != log.TIMES:
+        return None
+    said_ms = items.to_ms(said)
+    return said_ms if abs(items.to_ms(own) - said_ms) > SKEW_MS else None
+
+
+def _at(item: items.Item, received_ms: int, envelope: log.Envelope) -> int:
     stamp = item.originalTimestamp or item.timestamp
     if stamp is None:
         return received_ms
+    if item.originalTimestamp is not None:
+        said = said_ms(item, envelope)
+        if said is not None:
+            return min(said, received_ms)
     at_ms = items.to_ms(stamp)
     if item.sentAt is not None:
         skew = received_ms - items.to_ms(item.sentAt)

@@ -83,7 +83,7 @@ def check(plan: plans.Plan, key: str, sent: Sequence[dict[str, Any]], now_ms: in
     out = []
     for index, one in enumerate(sent[: limits.preview_events_max]):
         raw = msgspec.json.encode(one)
-        envelope = log.Envelope(batch=[msgspec.Raw(raw)])
+        envelope = log.Envelope([msgspec.Raw(raw)], times=log.TIMES)
         row = log.Row(0, "product", now_ms, 1, b"")
         out.append(_tried(row, envelope, index, raw, trial))
     return out

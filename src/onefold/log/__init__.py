@@ -6,7 +6,7 @@ the caller commits, so that a lower number can never commit after a higher one.
 """
 
 from onefold.log import dedupe
-from onefold.log.model import Envelope, Row, pack, unpack, webhook_of
+from onefold.log.model import TIMES, Envelope, Row, pack, unpack, webhook_of
 from onefold.log.store import (
     append,
     append_facts,
@@ -20,6 +20,6 @@ from onefold.log.store import (
 )
 
 __all__ = [
-    "Envelope", "Row", "append", "append_facts", "checkpoint", "dedupe", "fetch", "head", "pack",
-    "read", "received_ms", "recent", "save_checkpoint", "unpack", "webhook_of",
+    "TIMES", "Envelope", "Row", "append", "append_facts", "checkpoint", "dedupe", "fetch", "head",
+    "pack", "read", "received_ms", "recent", "save_checkpoint", "unpack", "webhook_of",
 ]  # fmt: skip

@@ -4,7 +4,8 @@ The body is zstd over JSON: an envelope as the Segment spec has it,
 `{"batch": [item, …], "sentAt"?, "context"?, "integrations"?, "type"?}`. `type` is the kind for
 items that carry none (they came by `/v1/track` and its like). Items are kept byte for byte. A
 webhook's items are made of its body, so the row keeps that as well: `"webhook": {kind, headers,
-body}` (`body_base64` when it is no text).
+body}` (`body_base64` when it is no text). `times` is the rule that tells when its items happened
+(governance/admit.py); rows from before there was a second one have none.
 """
 
 import base64
@@ -14,6 +15,8 @@ from typing import Any
 
 import msgspec
 import zstandard
+
+TIMES = 2  # the rule of time that new rows go by; 1 is that of rows that name none
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -40,6 +43,7 @@ class Envelope(msgspec.Struct):
     integrations: Any = None
     type: Any = None
     webhook: Any = None
+    times: Any = None  # never a sender's: which rule of time holds for the row
     accepted: Any = None  # never a sender's: people let these in against the tracking plan
 
 

@@ -52,6 +52,8 @@ def _time(
     given = tree.get(field)
     taken = clock.iso(fact.at_ms) or ""
     stamp = item.originalTimestamp or item.timestamp
+    if governance.said_ms(item, envelope) is not None:
+        field, given, stamp = "timestamp", tree.get("timestamp"), item.timestamp
     if stamp is None:
         if given is not None:
             yield Correction(field, "is no time; the time of receipt is used.", _text(given), taken)

@@ -171,7 +171,7 @@ def _admitted(
     row: log.Row, tree: dict[str, Any], rules: governance.Rules, accepted: bool
 ) -> facts.Admitted:
     body = msgspec.json.encode(tree)
-    envelope = log.Envelope(batch=[msgspec.Raw(body)], accepted=accepted)
+    envelope = log.Envelope([msgspec.Raw(body)], times=log.TIMES, accepted=accepted)
     return governance.admit_at(row, envelope, facts.position(row.seq, 0), body, rules)
 
 
