@@ -101,11 +101,6 @@ class Activities(Records[Activity]):
     def _event(self, before: Row | None, row: Row) -> str:
         return _EVENTS[row["kind"]] if before is None else "Activity Updated"
 
-    def _taken(self, conn: Connection, columns: Mapping[str, Any]) -> errors.Conflict:
-        first = store.by_unique(conn, "activity", "external_id", columns["external_id"])
-        shown = ids.api_id("act", first) if first else "Another activity"
-        return errors.Conflict(f"{shown} has the external id `{columns['external_id']}` already.")
-
 
 def names_in(text: str) -> list[str]:
     """What follows each `@`, in lower case, each once."""

@@ -384,7 +384,12 @@ class Records(Reading[T]):
 
     def _taken(self, conn: Connection, columns: Mapping[str, Any]) -> errors.Conflict:
         """The error when a unique value is taken."""
-        return errors.Conflict(f"There is a {self.kind.noun} like this already.")
+        noun, value = self.kind.noun, columns.get("external_id")
+        if value and "external_id" in self.kind.unique:
+            first = store.by_unique(conn, noun, "external_id", value)
+            shown = ids.api_id(self.kind.prefix, first) if first else f"Another {noun}"
+            return errors.Conflict(f"{shown} has the external id `{value}` already.")
+        return errors.Conflict(f"There is a {noun} like this already.")
 
     def _event(self, before: Row | None, row: Row) -> str:
         """The fact's name, from what is and what was."""

@@ -106,11 +106,6 @@ class Subscriptions(Records[Subscription]):
             columns["end_date"] = change.now.date()
         return columns
 
-    def _taken(self, conn: Connection, columns: Mapping[str, Any]) -> errors.Conflict:
-        first = store.by_unique(conn, "subscription", "external_id", columns["external_id"])
-        shown = ids.api_id("sub", first) if first else "Another subscription"
-        return errors.Conflict(f"{shown} has the external id `{columns['external_id']}` already.")
-
     def _event(self, before: Row | None, row: Row) -> str:
         # Billing systems' own facts are called `Subscription …`; these are the record's.
         if before is None:

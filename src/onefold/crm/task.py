@@ -11,7 +11,7 @@ from typing import Any
 from onefold.crm import fields, lists, store
 from onefold.crm.model import Item, Row, Task
 from onefold.crm.records import Change, Kind, Records, Work
-from onefold.kernel import clock, errors, ids, limits
+from onefold.kernel import clock, limits
 from onefold.kernel.viewer import Viewer
 from onefold.storage import Connection, fold_name
 
@@ -169,11 +169,6 @@ class Tasks(Records[Task]):
             if row is not None:
                 for name in taken:
                     columns.setdefault(name, row[name])
-
-    def _taken(self, conn: Connection, columns: Mapping[str, Any]) -> errors.Conflict:
-        first = store.by_unique(conn, "task", "external_id", columns["external_id"])
-        shown = ids.api_id("tsk", first) if first else "Another task"
-        return errors.Conflict(f"{shown} has the external id `{columns['external_id']}` already.")
 
     def _derived(self, change: Change) -> dict[str, Any]:
         columns: dict[str, Any] = {"subject_sort": fold_name(change.after["subject"])}

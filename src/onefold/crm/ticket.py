@@ -8,7 +8,7 @@ from onefold.crm.contact import contacts
 from onefold.crm.model import Row, Ticket
 from onefold.crm.records import Change, Kind, Records, Work
 from onefold.kernel import errors, ids, limits
-from onefold.storage import Connection, fold_name
+from onefold.storage import fold_name
 
 STATUSES = ("open", "paused", "resolved")
 PRIORITIES = ("low", "medium", "high", "urgent")
@@ -73,11 +73,6 @@ class Tickets(Records[Ticket]):
         if columns.get("contact_id") and "account_id" not in columns:
             contact = store.read(work.conn, "contact", columns["contact_id"])
             columns["account_id"] = contact["account_id"] if contact else None
-
-    def _taken(self, conn: Connection, columns: Mapping[str, Any]) -> errors.Conflict:
-        first = store.by_unique(conn, "ticket", "external_id", columns["external_id"])
-        shown = ids.api_id("tkt", first) if first else "Another ticket"
-        return errors.Conflict(f"{shown} has the external id `{columns['external_id']}` already.")
 
     def _derived(self, change: Change) -> dict[str, Any]:
         columns: dict[str, Any] = {"subject_sort": fold_name(change.after["subject"])}

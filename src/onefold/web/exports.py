@@ -7,7 +7,7 @@ spreadsheets it is UTF-8.
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -31,8 +31,7 @@ def of_list(ask: Ask, noun: str, filters: Mapping[str, Any]) -> Stream:
         room.find(conn, ask.viewer, filters, q=q, sort=sort, limit=1)
     names = [n for n in room.model.__struct_fields__ if n not in _LEFT_OUT]
 
-    def lines() -> Iterator[str]:
-        yield "\ufeff" + line([*names, *(f"custom.{key}" for key in own)])
+    def rows() -> Iterator[list[Any]]:
         cursor: str | None = None
         while True:
             with ask.open() as conn:
@@ -42,42 +41,45 @@ def of_list(ask: Ask, noun: str, filters: Mapping[str, Any]) -> Stream:
                 )  # fmt: skip
             for row in page.rows:
                 mine = [row.custom.get(key) for key in own]
-                yield line([*(getattr(row, name) for name in names), *mine])
+                yield [*(getattr(row, name) for name in names), *mine]
             cursor = page.next
             if cursor is None:
                 return
 
-    name = f"{room.kind.plural}.csv"
-    return Stream(
-        lines(), media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )  # fmt: skip
+    return stream(room.kind.plural, [*names, *(f"custom.{key}" for key in own)], rows())
 
 
 def of_members(ask: Ask, key: str) -> Stream:
     """Who is in an audience: id, name, e-mail address, since when."""
-    names = ("id", "name", "email", "since")
 
-    def lines() -> Iterator[str]:
-        yield "\ufeff" + line(list(names))
+    def rows() -> Iterator[list[Any]]:
         cursor: str | None = None
         while True:
             with ask.open() as conn:
                 page = record.list_members(conn, ask.viewer, key, cursor, limits.page_rows_max)
             for row in page["items"]:
-                yield line([row["id"], row["name"], row["email"], row["since"]])
+                yield [row["id"], row["name"], row["email"], row["since"]]
             cursor = page["next"]
             if cursor is None:
                 return
 
+    return stream(key, ["id", "name", "email", "since"], rows())
+
+
+def stream(name: str, head: list[str], rows: Iterable[list[Any]]) -> Stream:
+    """Rows under their header as a file `<name>.csv`, safe to open in a spreadsheet."""
+
+    def lines() -> Iterator[str]:
+        yield "\ufeff" + _line(head)
+        yield from map(_line, rows)
+
     return Stream(
         lines(), media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{key}.csv"'},
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
     )  # fmt: skip
 
 
-def line(values: list[Any]) -> str:
-    """One record's line, safe to open in a spreadsheet."""
+def _line(values: list[Any]) -> str:
     out = io.StringIO()
     csv.writer(out).writerow(map(_cell, values))
     return out.getvalue()

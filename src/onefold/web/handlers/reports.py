@@ -1,6 +1,5 @@
 """Reports on deals: a chart and a table, each number a link to its deals, and the table as CSV."""
 
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -79,16 +78,8 @@ def report_export(request: door.AnyRequest, name: FromPath[str]) -> Stream:
     ask = door.ask_of(request)
     with ask.open() as conn:
         found = _found(conn, ask, name)
-
-    def lines() -> Iterator[str]:
-        yield "\ufeff" + exports.line([c.key for c in found.columns])
-        for row in found.rows:
-            yield exports.line([row.values[c.key] for c in found.columns])
-
-    return Stream(
-        lines(), media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{found.name}.csv"'},
-    )  # fmt: skip
+    keys = [c.key for c in found.columns]
+    return exports.stream(found.name, keys, ([row.values[k] for k in keys] for row in found.rows))
 
 
 HANDLERS: list[Any] = [reports_home, report_page, report_export]

@@ -85,8 +85,7 @@ def audit_csv(request: door.AnyRequest) -> Stream:
     with ask.open() as conn:
         audit.find(conn, ask.viewer, action=asked["action"], actor=asked["actor"], limit=1)
 
-    def lines() -> Iterator[str]:
-        yield "\ufeff" + exports.line(["id", "at", "actor", "action", "subject", "changes"])
+    def rows() -> Iterator[list[Any]]:
         before: int | None = 0
         while before is not None:
             with ask.open() as conn:
@@ -95,12 +94,9 @@ def audit_csv(request: door.AnyRequest) -> Stream:
                 )
             for e in found:
                 changes = msgspec.to_builtins(e.changes)
-                yield exports.line([e.id, ask.iso(e.at), e.actor, e.action, e.subject, changes])
+                yield [e.id, ask.iso(e.at), e.actor, e.action, e.subject, changes]
 
-    return Stream(
-        lines(), media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="audit.csv"'},
-    )  # fmt: skip
+    return exports.stream("audit", ["id", "at", "actor", "action", "subject", "changes"], rows())
 
 
 def _names(conn: Connection, ask: door.Ask) -> dict[str, str]:
